@@ -1,0 +1,94 @@
+//! The subjects: a file each, and the three matches below that name them.
+//!
+//! A new RPC subject implements [`Rpc`](crate::rpc::Rpc) and `serve` in its own file, and gets a variant here; the
+//! compiler then lists what is left. One of Trunkline's answers [`Subject::codec`], which holds it to the targets.
+
+mod jsonrpsee;
+mod tarpc;
+mod tung;
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use self::tung::Flush;
+use crate::meter::Meter;
+use crate::rpc;
+use crate::workload::Load;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Subject {
+    /// Raw tokio-tungstenite, one flush per wakeup: what all others are measured against.
+    Tung,
+    /// Raw tokio-tungstenite, one flush per message, as its examples have it.
+    TungNaive,
+    Jsonrpsee,
+    /// tarpc with bincode over TCP.
+    Tarpc,
+}
+
+/// The codec of a Trunkline subject, which decides its targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Json,
+    MessagePack,
+}
+
+impl Subject {
+    /// Accepts connections until the process ends.
+    pub(crate) async fn serve(self, listener: TcpListener) -> Result<()> {
+        match self {
+            Self::Tung => tung::serve(listener, Flush::WhenIdle).await,
+            Self::TungNaive => tung::serve(listener, Flush::EachMessage).await,
+            Self::Jsonrpsee => jsonrpsee::serve(listener).await,
+            Self::Tarpc => tarpc::serve(listener).await,
+        }
+    }
+
+    /// Starts the tasks of `load` against a server of this subject; each ends once the meter is stopped.
+    pub(crate) async fn start(
+        self,
+        address: SocketAddr,
+        load: Load,
+        meter: &Arc<Meter>,
+    ) -> Result<JoinSet<Result<()>>> {
+        match self {
+            Self::Tung => tung::start(address, load, meter, Flush::WhenIdle).await,
+            Self::TungNaive => tung::start(address, load, meter, Flush::EachMessage).await,
+            Self::Jsonrpsee => rpc::start::<jsonrpsee::Peer>(address, load, meter).await,
+            Self::Tarpc => rpc::start::<tarpc::Peer>(address, load, meter).await,
+        }
+    }
+
+    /// Opens idle connections that live as long as what is returned.
+    pub(crate) async fn hold(self, address: SocketAddr, connections: usize) -> Result<Box<dyn Any>> {
+        Ok(match self {
+            Self::Tung | Self::TungNaive => Box::new(tung::hold(address, connections).await?),
+            Self::Jsonrpsee => Box::new(rpc::hold::<jsonrpsee::Peer>(address, connections).await?),
+            Self::Tarpc => Box::new(rpc::hold::<tarpc::Peer>(address, connections).await?),
+        })
+    }
+
+    /// The codec if this subject is Trunkline.
+    pub(crate) fn codec(self) -> Option<Codec> {
+        match self {
+            Self::Tung | Self::TungNaive | Self::Jsonrpsee | Self::Tarpc => None,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tung => "tung",
+            Self::TungNaive => "tung-naive",
+            Self::Jsonrpsee => "jsonrpsee",
+            Self::Tarpc => "tarpc",
+        }
+    }
+}

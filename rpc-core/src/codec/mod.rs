@@ -1,0 +1,111 @@
+//! Codecs: a Rust value ↔ the bytes of a payload, through serde. They know nothing of messages.
+//!
+//! While a value is encoded or decoded, [`current`] says by which codec. Types whose form depends on it ([`crate::Bytes`])
+//! ask there and not `is_human_readable`, which is true throughout: with a format that claims not to be readable, what
+//! serde buffers inside tagged, untagged and flattened types cannot be decoded from MessagePack.
+
+mod json;
+mod msgpack;
+
+use std::{cell::Cell, fmt};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::{DecodeError, EncodeError};
+
+pub(crate) use self::{json::JsonReader, msgpack::MsgpackReader};
+
+/// How values are written: fixed for a session by its subprotocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// JSON (RFC 8259) in text packets.
+    Json,
+    /// MessagePack, structs as maps, in binary packets.
+    MessagePack,
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Json => "json",
+            Self::MessagePack => "msgpack",
+        })
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<Codec> = const { Cell::new(Codec::Json) };
+}
+
+/// The codec of the innermost encode or decode on this thread.
+pub(crate) fn current() -> Codec {
+    CURRENT.get()
+}
+
+/// Runs `work` with `codec` as the current one; what was current before is so again afterwards, also after a panic.
+fn scoped<T>(codec: Codec, work: impl FnOnce() -> T) -> T {
+    struct Restore(Codec);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.set(self.0);
+        }
+    }
+    let _restore = Restore(CURRENT.replace(codec));
+    work()
+}
+
+/// Appends the encoded value to `buffer`; on an error `buffer` ends where it ended before.
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    codec: Codec,
+    value: &T,
+    buffer: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let start = buffer.len();
+    let result = scoped(codec, || match codec {
+        Codec::Json => json::encode(value, buffer),
+        Codec::MessagePack => msgpack::encode(value, buffer),
+    });
+    if result.is_err() {
+        buffer.truncate(start);
+    }
+    result
+}
+
+/// Decodes exactly one value that takes up all of `bytes`, nested at most `depth` deep.
+pub(crate) fn decode<T: DeserializeOwned>(
+    codec: Codec,
+    bytes: &[u8],
+    depth: usize,
+) -> Result<T, DecodeError> {
+    match codec {
+        Codec::Json => {
+            let mut reader = JsonReader::new(bytes, depth)?;
+            let value = reader.value()?;
+            reader.end()?;
+            Ok(value)
+        }
+        Codec::MessagePack => {
+            let mut reader = MsgpackReader::new(bytes, depth);
+            let value = reader.value()?;
+            reader.end()?;
+            Ok(value)
+        }
+    }
+}
+
+/// Refuses integers that a JavaScript number cannot hold, for a peer that is written in it.
+pub(crate) fn check_integers(codec: Codec, bytes: &[u8]) -> Result<(), EncodeError> {
+    let offender = match codec {
+        Codec::Json => json::unsafe_integer(bytes).map(str::to_owned),
+        Codec::MessagePack => msgpack::unsafe_integer(bytes).map(|number| number.to_string()),
+    };
+    match offender {
+        None => Ok(()),
+        Some(number) => Err(EncodeError(format!(
+            "{number} is beyond ±(2^53 − 1), which the peer cannot represent: use `I64` or `U64` for this field"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

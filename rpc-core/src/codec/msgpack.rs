@@ -1,0 +1,223 @@
+//! MessagePack: rmp-serde with structs as maps. What is added: every value is walked once before it is decoded, which
+//! bounds its depth and refuses lengths that the bytes cannot hold.
+//!
+//! The format is that of `spec.md` in msgpack/msgpack.
+
+use rmp::Marker;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Codec, json};
+use crate::error::{DecodeError, EncodeError};
+
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let mut serializer = rmp_serde::Serializer::new(buffer).with_human_readable().with_struct_map();
+    value.serialize(&mut serializer).map_err(|error| EncodeError(error.to_string()))
+}
+
+/// Reads MessagePack values one after another out of a slice.
+#[derive(Debug)]
+pub(crate) struct MsgpackReader<'a> {
+    rest: &'a [u8],
+    depth: usize,
+}
+
+impl<'a> MsgpackReader<'a> {
+    pub(crate) fn new(bytes: &'a [u8], depth: usize) -> Self {
+        Self { rest: bytes, depth }
+    }
+
+    /// Decodes the next value; fails with the path to the field that does not fit.
+    pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
+        let bytes = self.skip()?;
+        let result = super::scoped(Codec::MessagePack, || {
+            T::deserialize(&mut rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable())
+        });
+        result.map_err(|error| explain::<T>(bytes, &error))
+    }
+
+    /// The bytes of the next value, whatever it is.
+    pub(crate) fn skip(&mut self) -> Result<&'a [u8], DecodeError> {
+        let len = value_len(self.rest, self.depth)?;
+        let (value, rest) = self.rest.split_at_checked(len).ok_or_else(truncated)?;
+        self.rest = rest;
+        Ok(value)
+    }
+
+    /// The number of items if an array is next.
+    pub(crate) fn array(&mut self) -> Option<u32> {
+        let mut rest = self.rest;
+        let len = rmp::decode::read_array_len(&mut rest).ok()?;
+        self.rest = rest;
+        Some(len)
+    }
+
+    /// The number of entries if a map is next.
+    pub(crate) fn map(&mut self) -> Option<u32> {
+        let mut rest = self.rest;
+        let len = rmp::decode::read_map_len(&mut rest).ok()?;
+        self.rest = rest;
+        Some(len)
+    }
+
+    /// The next value if it is an unsigned integer, of any width.
+    pub(crate) fn integer(&mut self) -> Option<u64> {
+        let mut rest = self.rest;
+        let value = rmp::decode::read_int(&mut rest).ok()?;
+        self.rest = rest;
+        Some(value)
+    }
+
+    /// The next value if it is a string.
+    pub(crate) fn str(&mut self) -> Option<&'a str> {
+        let (text, rest) = rmp::decode::read_str_from_slice(self.rest).ok()?;
+        self.rest = rest;
+        Some(text)
+    }
+
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Succeeds if nothing is left.
+    pub(crate) fn end(&self) -> Result<(), DecodeError> {
+        match self.rest {
+            [] => Ok(()),
+            _ => Err(DecodeError::new("unexpected bytes after the value")),
+        }
+    }
+}
+
+fn truncated() -> DecodeError {
+    DecodeError::new("the value is cut off")
+}
+
+/// What a marker announces: the length of the head, then bytes to skip or values to follow.
+enum Shape {
+    Bytes(usize),
+    Values(usize),
+}
+
+fn shape(bytes: &[u8]) -> Option<(usize, Shape)> {
+    let number = |width: usize| {
+        let digits = bytes.get(1..=width)?;
+        Some(digits.iter().fold(0_usize, |number, digit| (number << 8) | usize::from(*digit)))
+    };
+    Some(match Marker::from_u8(*bytes.first()?) {
+        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => {
+            (1, Shape::Bytes(0))
+        }
+        Marker::U8 | Marker::I8 => (1, Shape::Bytes(1)),
+        Marker::U16 | Marker::I16 => (1, Shape::Bytes(2)),
+        Marker::U32 | Marker::I32 | Marker::F32 => (1, Shape::Bytes(4)),
+        Marker::U64 | Marker::I64 | Marker::F64 => (1, Shape::Bytes(8)),
+        Marker::FixStr(len) => (1, Shape::Bytes(len.into())),
+        Marker::Str8 | Marker::Bin8 => (2, Shape::Bytes(number(1)?)),
+        Marker::Str16 | Marker::Bin16 => (3, Shape::Bytes(number(2)?)),
+        Marker::Str32 | Marker::Bin32 => (5, Shape::Bytes(number(4)?)),
+        Marker::FixExt1 => (2, Shape::Bytes(1)),
+        Marker::FixExt2 => (2, Shape::Bytes(2)),
+        Marker::FixExt4 => (2, Shape::Bytes(4)),
+        Marker::FixExt8 => (2, Shape::Bytes(8)),
+        Marker::FixExt16 => (2, Shape::Bytes(16)),
+        Marker::Ext8 => (3, Shape::Bytes(number(1)?)),
+        Marker::Ext16 => (4, Shape::Bytes(number(2)?)),
+        Marker::Ext32 => (6, Shape::Bytes(number(4)?)),
+        Marker::FixArray(len) => (1, Shape::Values(len.into())),
+        Marker::Array16 => (3, Shape::Values(number(2)?)),
+        Marker::Array32 => (5, Shape::Values(number(4)?)),
+        Marker::FixMap(len) => (1, Shape::Values(2 * usize::from(len))),
+        Marker::Map16 => (3, Shape::Values(2 * number(2)?)),
+        Marker::Map32 => (5, Shape::Values(2 * number(4)?)),
+        Marker::Reserved => return None,
+    })
+}
+
+/// The length of the value at the start of `bytes`, which must be whole and nested at most `depth` deep.
+///
+/// Recursion is bounded by `depth`, which the configuration keeps small.
+fn value_len(bytes: &[u8], depth: usize) -> Result<usize, DecodeError> {
+    let (head, content) = shape(bytes).ok_or_else(truncated)?;
+    let left = bytes.len().checked_sub(head).ok_or_else(truncated)?;
+    match content {
+        Shape::Bytes(len) if len <= left => Ok(head + len),
+        // Every value takes a byte, so a larger number of them cannot be true.
+        Shape::Values(values) if values <= left => {
+            let depth = depth.checked_sub(1).ok_or_else(|| DecodeError::new("nested too deep"))?;
+            let mut at = head;
+            for _ in 0..values {
+                at += value_len(bytes.get(at..).unwrap_or_default(), depth)?;
+            }
+            Ok(at)
+        }
+        _ => Err(truncated()),
+    }
+}
+
+/// The first integer beyond ±(2^53 − 1).
+pub(super) fn unsafe_integer(bytes: &[u8]) -> Option<i128> {
+    const LARGEST: u128 = (1 << 53) - 1;
+    let mut rest = bytes;
+    while let Some((head, content)) = shape(rest) {
+        let value = match (rest.first(), rest.get(1..9).and_then(|digits| digits.try_into().ok())) {
+            (Some(0xcf), Some(digits)) => i128::from(u64::from_be_bytes(digits)),
+            (Some(0xd3), Some(digits)) => i128::from(i64::from_be_bytes(digits)),
+            _ => 0,
+        };
+        if value.unsigned_abs() > LARGEST {
+            return Some(value);
+        }
+        let skipped = head + if let Shape::Bytes(len) = content { len } else { 0 };
+        rest = rest.get(skipped..).unwrap_or_default();
+    }
+    None
+}
+
+/// Adds the path, which rmp-serde does not know: the same value as JSON fails at the same place.
+fn explain<T: DeserializeOwned>(bytes: &[u8], error: &rmp_serde::decode::Error) -> DecodeError {
+    let mut text = Vec::new();
+    if transcode(bytes, &mut text).is_some()
+        && let Err(error) =
+            json::JsonReader::new(&text, usize::MAX).and_then(|mut reader| reader.value::<T>())
+    {
+        return error;
+    }
+    DecodeError::new(error.to_string())
+}
+
+/// Writes one well-formed value as JSON and returns what follows it.
+fn transcode<'a>(bytes: &'a [u8], json: &mut Vec<u8>) -> Option<&'a [u8]> {
+    let (head, content) = shape(bytes)?;
+    let marker = Marker::from_u8(*bytes.first()?);
+    match content {
+        Shape::Bytes(len) => {
+            let (value, rest) = bytes.split_at_checked(head + len)?;
+            let data = value.get(head..)?;
+            match marker {
+                Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
+                    super::encode(Codec::Json, std::str::from_utf8(data).ok()?, json).ok()?;
+                }
+                Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
+                    super::encode(Codec::Json, &crate::Bytes(data.to_vec().into()), json).ok()?;
+                }
+                _ => {
+                    let value: serde_json::Value = rmp_serde::from_slice(value).ok()?;
+                    super::encode(Codec::Json, &value, json).ok()?;
+                }
+            }
+            Some(rest)
+        }
+        Shape::Values(values) => {
+            let map = matches!(marker, Marker::FixMap(_) | Marker::Map16 | Marker::Map32);
+            let mut rest = bytes.get(head..)?;
+            json.push(if map { b'{' } else { b'[' });
+            for index in 0..values {
+                if index > 0 {
+                    json.push(if map && index % 2 == 1 { b':' } else { b',' });
+                }
+                rest = transcode(rest, json)?;
+            }
+            json.push(if map { b'}' } else { b']' });
+            Some(rest)
+        }
+    }
+}

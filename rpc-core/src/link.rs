@@ -1,0 +1,287 @@
+//! A link: the state of one socket, from the hello to the close frame. It outlives nothing and knows no calls.
+//!
+//! Each step of the handshake is a type of its own that the next packet consumes, so that a [`Link`] exists only when
+//! both sides have said hello. It then keeps the peer alive and turns bodies into packets; the session that it is attached
+//! to reads the frames.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::{
+    error::ProtocolError,
+    message::{Hello, Message, Welcome},
+    packet::Packet,
+    protocol::{Frames, Protocol},
+    session::Limits,
+};
+
+/// The version of the native protocol.
+const VERSION: u64 = 1;
+
+/// How a link notices that its peer is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// How often to ping: 25 s on a server, never on a client, unless set. Below the 30 s after which common proxies
+    /// cut an idle connection.
+    pub ping_every: Option<Duration>,
+    /// How long after a ping something must have been heard: 10 s unless set.
+    pub pong_within: Duration,
+    /// How long the peer may be silent when nothing was asked of it: 35 s on a client, no limit on a server, unless set.
+    pub silence: Option<Duration>,
+}
+
+impl KeepAlive {
+    /// The defaults of a server: it pings.
+    pub const fn server() -> Self {
+        Self {
+            ping_every: Some(Duration::from_secs(25)),
+            pong_within: Duration::from_secs(10),
+            silence: None,
+        }
+    }
+
+    /// The defaults of a client: it listens, for the server's interval and time to answer.
+    pub const fn client() -> Self {
+        Self {
+            ping_every: None,
+            pong_within: Duration::from_secs(10),
+            silence: Some(Duration::from_secs(35)),
+        }
+    }
+}
+
+/// A server's side of a socket that has said nothing yet.
+#[derive(Debug)]
+pub struct AwaitHello {
+    protocol: Protocol,
+}
+
+impl AwaitHello {
+    /// Expects a hello in `protocol`.
+    pub fn new(protocol: Protocol) -> Self {
+        Self { protocol }
+    }
+
+    /// Reads the first packet. Frames behind the hello wait until the link is attached.
+    ///
+    /// # Errors
+    ///
+    /// If it does not begin with a hello of this version.
+    pub fn handle_packet(self, packet: Packet) -> Result<PendingHello, ProtocolError> {
+        let (message, rest) = first(self.protocol, packet)?;
+        let Message::Hello(hello) = message else {
+            return Err(ProtocolError::Unexpected("first"));
+        };
+        if hello.v != VERSION {
+            return Err(ProtocolError::Version(hello.v));
+        }
+        Ok(PendingHello { protocol: self.protocol, hello: *hello, rest })
+    }
+}
+
+/// A hello that the server has not answered: who it is from is being looked up.
+#[derive(Debug)]
+pub struct PendingHello {
+    protocol: Protocol,
+    hello: Hello,
+    rest: Bytes,
+}
+
+impl PendingHello {
+    /// What the client said.
+    pub fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// Accepts the client. The welcome is the first frame that the link sends.
+    pub fn accept(self, now: Instant, keep_alive: KeepAlive, welcome: Welcome) -> Link {
+        let mut link = Link::new(now, self.protocol, keep_alive, self.hello.limits, self.hello.js.is_some());
+        link.rest = self.rest;
+        link.say(&Message::Welcome(Box::new(Welcome { v: VERSION, ..welcome })));
+        link
+    }
+}
+
+/// A client's side of a socket: it has said hello.
+#[derive(Debug)]
+pub struct AwaitWelcome {
+    protocol: Protocol,
+}
+
+impl AwaitWelcome {
+    /// Says hello: the packet is the first to send.
+    pub fn new(protocol: Protocol, hello: Hello) -> (Self, Packet) {
+        let mut body = Vec::new();
+        protocol.encode(&Message::Hello(Box::new(Hello { v: VERSION, ..hello })), &mut body);
+        (Self { protocol }, protocol.packet(body))
+    }
+
+    /// Reads the server's first packet.
+    ///
+    /// # Errors
+    ///
+    /// If it does not begin with a welcome of this version.
+    pub fn handle_packet(
+        self,
+        now: Instant,
+        keep_alive: KeepAlive,
+        packet: Packet,
+    ) -> Result<(Welcome, Link), ProtocolError> {
+        let (message, rest) = first(self.protocol, packet)?;
+        let Message::Welcome(welcome) = message else {
+            return Err(ProtocolError::Unexpected("first"));
+        };
+        if welcome.v != VERSION {
+            return Err(ProtocolError::Version(welcome.v));
+        }
+        let mut link = Link::new(now, self.protocol, keep_alive, welcome.limits, false);
+        link.rest = rest;
+        Ok((*welcome, link))
+    }
+}
+
+/// The first frame of the first packet, and the frames behind it.
+fn first(protocol: Protocol, packet: Packet) -> Result<(Message, Bytes), ProtocolError> {
+    let mut frames = protocol.frames(body(protocol, packet)?);
+    let frame = frames.next()?.ok_or(ProtocolError::BadFrame("the packet is empty"))?;
+    Ok((protocol.decode(&frame)?, frames.into_rest()))
+}
+
+/// What the packet carries, if its kind is that of the protocol.
+fn body(protocol: Protocol, packet: Packet) -> Result<Bytes, ProtocolError> {
+    match (packet, protocol.packet(Bytes::new())) {
+        (Packet::Text(body), Packet::Text(_)) | (Packet::Binary(body), Packet::Binary(_)) => Ok(body),
+        (Packet::Text(_), _) => Err(ProtocolError::WrongPacketKind { expected: "binary", found: "text" }),
+        (Packet::Binary(_), _) => Err(ProtocolError::WrongPacketKind { expected: "text", found: "binary" }),
+        (Packet::Close(_), _) => Err(ProtocolError::Unexpected("close")),
+    }
+}
+
+/// The state of a socket on which both sides have said hello.
+#[derive(Debug)]
+pub struct Link {
+    protocol: Protocol,
+    keep_alive: KeepAlive,
+    peer_limits: Limits,
+    /// Whether the peer would round integers beyond ±(2^53 − 1).
+    peer_is_js: bool,
+    /// Frames that came with the hello or the welcome.
+    rest: Bytes,
+    /// Frames of the link itself that have not been sent.
+    control: Vec<u8>,
+    /// The newest ping that has not been answered: one answer is enough for many.
+    pong: Option<u64>,
+    heard_at: Instant,
+    ping_at: Option<Instant>,
+    /// When something must have been heard after a ping.
+    pong_at: Option<Instant>,
+    pings: u64,
+}
+
+impl Link {
+    fn new(
+        now: Instant,
+        protocol: Protocol,
+        keep_alive: KeepAlive,
+        peer_limits: Limits,
+        peer_is_js: bool,
+    ) -> Self {
+        Self {
+            protocol,
+            peer_limits,
+            peer_is_js,
+            rest: Bytes::new(),
+            control: Vec::new(),
+            pong: None,
+            heard_at: now,
+            ping_at: keep_alive.ping_every.map(|every| now + every),
+            pong_at: None,
+            pings: 0,
+            keep_alive,
+        }
+    }
+
+    /// Moves the first ping to a fraction of the interval, so that links made together do not ping together.
+    ///
+    /// `jitter` is random, from 0 to 1.
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: f64) -> Self {
+        if let (Some(at), Some(every)) = (&mut self.ping_at, self.keep_alive.ping_every) {
+            *at -= every.mul_f64(jitter.clamp(0.0, 1.0));
+        }
+        self
+    }
+
+    /// What the frames of this link are written in.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    pub(crate) fn peer_limits(&self) -> Limits {
+        self.peer_limits
+    }
+
+    pub(crate) fn peer_is_js(&self) -> bool {
+        self.peer_is_js
+    }
+
+    /// The frames that came before the link was attached.
+    pub(crate) fn take_rest(&mut self) -> Frames {
+        self.protocol.frames(std::mem::take(&mut self.rest))
+    }
+
+    pub(crate) fn handle_packet(&mut self, now: Instant, packet: Packet) -> Result<Frames, ProtocolError> {
+        self.heard_at = now;
+        self.pong_at = None;
+        Ok(self.protocol.frames(body(self.protocol, packet)?))
+    }
+
+    pub(crate) fn handle_ping(&mut self, token: u64) {
+        self.pong = Some(token);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), ProtocolError> {
+        if self.pong_at.is_some_and(|at| at <= now) {
+            return Err(ProtocolError::Silent(self.keep_alive.pong_within));
+        }
+        if let Some(silence) = self.keep_alive.silence.filter(|silence| self.heard_at + *silence <= now) {
+            return Err(ProtocolError::Silent(silence));
+        }
+        if let (Some(at), Some(every)) = (self.ping_at, self.keep_alive.ping_every)
+            && at <= now
+        {
+            self.pings += 1;
+            self.say(&Message::Ping(self.pings));
+            self.ping_at = Some(now + every);
+            self.pong_at.get_or_insert(now + self.keep_alive.pong_within);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let silent_at = self.keep_alive.silence.map(|silence| self.heard_at + silence);
+        [self.ping_at, self.pong_at, silent_at].into_iter().flatten().min()
+    }
+
+    /// Frames of the link itself, which go before all others.
+    pub(crate) fn poll_transmit(&mut self) -> Option<Packet> {
+        if let Some(token) = self.pong.take() {
+            self.say(&Message::Pong(token));
+        }
+        if self.control.is_empty() {
+            return None;
+        }
+        Some(self.protocol.packet(std::mem::take(&mut self.control)))
+    }
+
+    /// Whether [`Self::poll_transmit`] has something.
+    pub(crate) fn wants_to_transmit(&self) -> bool {
+        self.pong.is_some() || !self.control.is_empty()
+    }
+
+    /// Queues a frame of the link itself.
+    pub(crate) fn say(&mut self, message: &Message) {
+        self.protocol.encode(message, &mut self.control);
+    }
+}

@@ -1,0 +1,494 @@
+//! What travels, as values: the one model that every protocol maps to.
+//!
+//! Payloads stay encoded here. A request is a window onto the packet that it came in, so that decoding a frame copies
+//! nothing but what has to outlive the packet.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    codec::Codec,
+    error::{Code, Error},
+    payload::{DEFAULT_DEPTH, Payload},
+    session::Limits,
+};
+
+/// The number of a request: odd from the client, even from the server, growing, at most 2^53 − 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+impl RequestId {
+    /// The last number that a JavaScript peer can count to.
+    pub(crate) const MAX: Self = Self((1 << 53) - 1);
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One message of the protocol.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Message {
+    /// Kind 1: the client opens.
+    Hello(Box<Hello>),
+    /// Kind 2: the server accepts.
+    Welcome(Box<Welcome>),
+    /// Kind 3, or kind 4 if it has no id: a call.
+    Request(Request),
+    /// Kinds 5 to 7: the end of a call.
+    Answer {
+        /// The call.
+        id: RequestId,
+        /// What stands beside the value.
+        head: Option<Box<ValueHead>>,
+        /// How the call ended.
+        outcome: Outcome,
+    },
+    /// Kind 8: an item of a stream.
+    Item {
+        /// The call that the stream belongs to.
+        id: RequestId,
+        /// What stands beside the value.
+        head: Option<Box<ValueHead>>,
+        /// The item.
+        value: Payload,
+    },
+    /// Kind 9: the consumer gives up.
+    Cancel(RequestId),
+    /// Kind 10: how much of a stream the consumer takes, counted from its beginning.
+    Credit {
+        /// The stream.
+        id: RequestId,
+        /// Items in all.
+        items: u64,
+        /// Bytes in all.
+        bytes: u64,
+    },
+    /// Kind 11: references and kept outcomes that are no longer needed.
+    Release {
+        /// Capabilities and how often each was received.
+        caps: Vec<(u64, u64)>,
+        /// Requests whose outcome was kept.
+        kept: Vec<RequestId>,
+    },
+    /// Kind 12: a capability has ended.
+    Broken {
+        /// The capability.
+        cap: u64,
+        /// Why.
+        error: Error,
+    },
+    /// Kind 13: a value on a channel.
+    Publication(Box<Publication>),
+    /// Kind 14: there is nothing more on the channel up to here.
+    Position {
+        /// The channel.
+        channel: String,
+        /// The life of the channel's log.
+        epoch: String,
+        /// Up to here.
+        offset: u64,
+        /// How many publications were left out.
+        missed: u64,
+    },
+    /// Kind 15: numbered frames taken so far.
+    Ack(u64),
+    /// Kind 16: are you there?
+    Ping(u64),
+    /// Kind 17: I am.
+    Pong(u64),
+    /// Kind 18: the server is about to go.
+    Goaway(Box<Goaway>),
+}
+
+/// What the client says first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The version of the protocol: 1.
+    pub v: u64,
+    /// The client's name and version, for the log.
+    #[serde(default)]
+    pub client: String,
+    /// Who the client says it is; proven by nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// The credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The session to go on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Resume>,
+    /// 1 if integers beyond ±(2^53 − 1) cannot be represented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub js: Option<u8>,
+    /// What the client takes.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The services that the client was generated for, with their hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<Map<String, Value>>,
+}
+
+/// The session that a hello wants to go on with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resume {
+    /// The session's id.
+    pub session: String,
+    /// The token of the last welcome, good for one use.
+    pub token: String,
+    /// Numbered frames taken by the client.
+    pub taken: u64,
+}
+
+/// What the server answers to a hello.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The version of the protocol: 1.
+    pub v: u64,
+    /// The session's id.
+    pub session: String,
+    /// Who the server takes the client for; absent before the login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Whether the session goes on.
+    #[serde(default)]
+    pub resumed: bool,
+    /// Numbered frames taken by the server.
+    #[serde(default)]
+    pub taken: u64,
+    /// For the next resume; empty if resume is off.
+    #[serde(default)]
+    pub token: String,
+    /// For how long a lost session can be resumed; 0 if not at all.
+    #[serde(default)]
+    pub resume_ms: u64,
+    /// How often the server pings.
+    #[serde(default)]
+    pub ping_ms: u64,
+    /// Over what time clients should spread their first attempt to reconnect.
+    #[serde(default)]
+    pub spread_ms: u64,
+    /// When the login ends, from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
+    /// What the server takes.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What a call is made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A service, by the name of the method.
+    Service,
+    /// A capability of the callee.
+    Capability(u64),
+    /// The result of a call that may not have been answered.
+    Promise,
+}
+
+/// What stands between the method's name and the parameters, where there is anything.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestHead {
+    /// `t`: the time left for the call.
+    pub timeout: Option<Duration>,
+    /// `m`: what the application sends beside the parameters.
+    pub meta: Map<String, Value>,
+    /// `o`: the capability to call.
+    pub capability: Option<u64>,
+    /// `p`: the request, and the path in its result, to call.
+    pub promise: Option<Vec<Value>>,
+    /// `k`: keep the outcome until it is released.
+    pub keep: bool,
+    /// `c`: capabilities in the parameters.
+    pub caps: Vec<Value>,
+    /// `s`: streams in the parameters.
+    pub streams: Vec<Value>,
+    /// `r`: parameters that are results of other calls.
+    pub refs: Vec<Value>,
+    /// `i`: the key under which a repetition is recognised.
+    pub idempotency: Option<String>,
+    /// An upper-case key that this version does not know, so that the call must fail.
+    pub unknown: Option<String>,
+}
+
+impl RequestHead {
+    /// What the call is made on.
+    pub fn target(&self) -> Target {
+        match (self.capability, &self.promise) {
+            (Some(capability), _) => Target::Capability(capability),
+            (None, Some(_)) => Target::Promise,
+            (None, None) => Target::Service,
+        }
+    }
+
+    pub(crate) fn from_map(map: Map<String, Value>) -> Option<Self> {
+        let mut head = Self::default();
+        for (key, value) in map {
+            match key.as_str() {
+                "t" => head.timeout = Some(Duration::from_millis(value.as_u64()?)),
+                "m" => head.meta = object(value)?,
+                "o" => head.capability = Some(value.as_u64()?),
+                "p" => head.promise = Some(array(value)?),
+                "k" => head.keep = value.as_bool().or_else(|| value.as_u64().map(|flag| flag != 0))?,
+                "c" => head.caps = array(value)?,
+                "s" => head.streams = array(value)?,
+                "r" => head.refs = array(value)?,
+                "i" => head.idempotency = Some(value.as_str()?.to_owned()),
+                _ => head.unknown = head.unknown.or_else(|| must_know(&key)),
+            }
+        }
+        Some(head)
+    }
+
+    pub(crate) fn to_map(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        let mut put = |key: &str, value: Value| drop(map.insert(key.to_owned(), value));
+        if let Some(timeout) = self.timeout {
+            put("t", Value::from(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
+        }
+        if !self.meta.is_empty() {
+            put("m", Value::Object(self.meta.clone()));
+        }
+        if let Some(capability) = self.capability {
+            put("o", capability.into());
+        }
+        if let Some(promise) = &self.promise {
+            put("p", promise.clone().into());
+        }
+        if self.keep {
+            put("k", true.into());
+        }
+        for (key, list) in [("c", &self.caps), ("s", &self.streams), ("r", &self.refs)] {
+            if !list.is_empty() {
+                put(key, list.clone().into());
+            }
+        }
+        if let Some(key) = &self.idempotency {
+            put("i", key.as_str().into());
+        }
+        map
+    }
+}
+
+/// What stands before a value that a call gives back.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ValueHead {
+    /// `c`: capabilities in the value.
+    pub caps: Vec<Value>,
+    /// `s`: streams in the value.
+    pub streams: Vec<Value>,
+    /// `o`: where a stream stands, as epoch and offset.
+    pub position: Option<Vec<Value>>,
+    /// An upper-case key that this version does not know.
+    pub unknown: Option<String>,
+}
+
+impl ValueHead {
+    pub(crate) fn from_map(map: Map<String, Value>) -> Option<Self> {
+        let mut head = Self::default();
+        for (key, value) in map {
+            match key.as_str() {
+                "c" => head.caps = array(value)?,
+                "s" => head.streams = array(value)?,
+                "o" => head.position = Some(array(value)?),
+                _ => head.unknown = head.unknown.or_else(|| must_know(&key)),
+            }
+        }
+        Some(head)
+    }
+
+    pub(crate) fn to_map(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        for (key, list) in
+            [("c", Some(&self.caps)), ("s", Some(&self.streams)), ("o", self.position.as_ref())]
+        {
+            if let Some(list) = list.filter(|list| !list.is_empty()) {
+                map.insert(key.to_owned(), list.clone().into());
+            }
+        }
+        map
+    }
+}
+
+fn object(value: Value) -> Option<Map<String, Value>> {
+    if let Value::Object(map) = value { Some(map) } else { None }
+}
+
+fn array(value: Value) -> Option<Vec<Value>> {
+    if let Value::Array(list) = value { Some(list) } else { None }
+}
+
+/// Unknown keys are ignored, unless they are written in upper case.
+fn must_know(key: &str) -> Option<String> {
+    key.starts_with(|first: char| first.is_ascii_uppercase()).then(|| key.to_owned())
+}
+
+/// A call as it came in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// What to answer under; `None` if no answer is wanted.
+    pub id: Option<RequestId>,
+    /// What stands between name and parameters.
+    pub head: Option<Box<RequestHead>>,
+    pub(crate) codec: Codec,
+    pub(crate) frame: Bytes,
+    pub(crate) method: Name,
+    /// Where the parameters are in `frame`.
+    pub(crate) params: (u32, u32),
+    /// How deep the parameters may be nested.
+    pub(crate) depth: u16,
+}
+
+/// A name inside a frame, or beside it if it was escaped there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Name {
+    Within(u32, u32),
+    Owned(Box<str>),
+}
+
+impl Request {
+    /// A call made here, such as a test needs.
+    pub fn new(
+        id: Option<RequestId>,
+        method: &str,
+        head: Option<Box<RequestHead>>,
+        params: &Payload,
+    ) -> Self {
+        let frame = Bytes::copy_from_slice(params.bytes());
+        let end = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        Self {
+            id,
+            head,
+            codec: params.codec(),
+            frame,
+            method: Name::Owned(method.into()),
+            params: (0, end),
+            depth: DEFAULT_DEPTH,
+        }
+    }
+
+    /// The method's name on the wire.
+    pub fn method(&self) -> Cow<'_, str> {
+        match &self.method {
+            Name::Owned(name) => Cow::Borrowed(name),
+            Name::Within(start, end) => {
+                String::from_utf8_lossy(self.frame.get(*start as usize..*end as usize).unwrap_or_default())
+            }
+        }
+    }
+
+    /// The encoded parameters.
+    pub fn into_params(mut self) -> Payload {
+        let (start, end) = self.params;
+        self.frame.truncate(end as usize);
+        let params = self.frame.split_off((start as usize).min(self.frame.len()));
+        Payload::new(self.codec, params).with_depth(self.depth)
+    }
+
+    /// The size of the encoded parameters in bytes.
+    pub fn params_len(&self) -> usize {
+        (self.params.1 - self.params.0) as usize
+    }
+
+    /// The time left for the call, as its caller sees it.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.head.as_ref().and_then(|head| head.timeout)
+    }
+}
+
+/// How a call ended: with its encoded result, or not.
+pub type Outcome = Result<Payload, Failure>;
+
+/// Why a call has no result.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// The application's typed error, encoded as `{code, data}`.
+    App(Payload),
+    /// One of Trunkline's own.
+    Rpc(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Rpc(error)
+    }
+}
+
+/// A value on a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publication {
+    /// The channel.
+    pub channel: String,
+    /// The life of the channel's log.
+    pub epoch: String,
+    /// The place in the log.
+    pub offset: u64,
+    /// What kind of value it is.
+    pub method: String,
+    /// The value.
+    pub value: Payload,
+}
+
+/// The server is about to go.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Goaway {
+    /// Why.
+    pub reason: String,
+    /// When the client should move.
+    #[serde(default)]
+    pub after_ms: u64,
+    /// How long calls in flight have then.
+    #[serde(default)]
+    pub grace_ms: u64,
+    /// Whether there is nowhere to come back to.
+    #[serde(default, rename = "final")]
+    pub is_final: bool,
+}
+
+/// [`Error`] in a `fail` or `broken` frame.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct WireError<'a> {
+    code: Cow<'a, str>,
+    #[serde(default)]
+    message: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_ms: Option<u64>,
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    reference: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    executed: bool,
+}
+
+impl<'a> From<&'a Error> for WireError<'a> {
+    fn from(error: &'a Error) -> Self {
+        Self {
+            code: error.code().as_str().into(),
+            message: error.message().into(),
+            retry_ms: error
+                .retry_after()
+                .map(|after| u64::try_from(after.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)),
+            reference: error.reference().map(Cow::Borrowed),
+            executed: error.maybe_executed(),
+        }
+    }
+}
+
+impl From<WireError<'_>> for Error {
+    fn from(wire: WireError<'_>) -> Self {
+        let mut error = Self::new(Code::parse(&wire.code), wire.message.into_owned());
+        if let Some(retry) = wire.retry_ms {
+            error = error.with_retry_after(Duration::from_millis(retry));
+        }
+        if let Some(reference) = wire.reference {
+            error = error.with_reference(reference);
+        }
+        if wire.executed { error.after_execution() } else { error }
+    }
+}

@@ -1,0 +1,273 @@
+//! The parameters of a call: an array by position or a map by name, read one by one by generated code.
+//!
+//! Each parameter is decoded by itself, so that a type is compiled once per codec and not once per method.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    codec::{self, Codec, JsonReader, MsgpackReader},
+    error::{DecodeError, EncodeError, Error},
+    payload::Payload,
+    schema::ParamSchema,
+};
+
+/// Reads the parameters of one call in the order of its method.
+#[derive(Debug)]
+pub struct Params<'a> {
+    payload: &'a Payload,
+    schema: &'static [ParamSchema],
+    /// How many were asked for.
+    asked: usize,
+    source: Source<'a>,
+}
+
+#[derive(Debug)]
+enum Source<'a> {
+    /// By position in JSON; `more` is false behind the closing bracket.
+    Json { reader: JsonReader<'a>, more: bool },
+    /// By position in MessagePack, and how many are left.
+    Msgpack { reader: MsgpackReader<'a>, left: u32 },
+    /// By name: the bytes of each parameter, by its place in the schema.
+    Named(Vec<Option<&'a [u8]>>),
+}
+
+impl<'a> Params<'a> {
+    /// Begins to read `payload` as the parameters named in `schema`; an empty payload has none.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Code::InvalidArgument`] if it is neither an array nor a map, or names a parameter that does not exist.
+    pub fn new(payload: &'a Payload, schema: &'static [ParamSchema]) -> Result<Self, Error> {
+        let source = match payload.codec() {
+            Codec::Json => Source::json(payload, schema),
+            Codec::MessagePack => Source::msgpack(payload, schema),
+        };
+        Ok(Self { payload, schema, asked: 0, source: source.map_err(invalid)? })
+    }
+
+    /// The next parameter.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Code::InvalidArgument`], with the path, if it is missing or does not fit. A missing one is taken as null, so
+    /// an `Option` may be left out.
+    #[expect(clippy::should_implement_trait, reason = "each parameter has a type of its own")]
+    pub fn next<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+        match self.take()? {
+            Some(value) => Ok(value),
+            None => self.missing(),
+        }
+    }
+
+    /// The next parameter, or what `default` gives if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next`].
+    pub fn next_or<T: DeserializeOwned>(&mut self, default: impl FnOnce() -> T) -> Result<T, Error> {
+        Ok(self.take()?.unwrap_or_else(default))
+    }
+
+    /// Succeeds if no parameter is left.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Code::InvalidArgument`], naming what the method takes.
+    pub fn end(self) -> Result<(), Error> {
+        let surplus = match self.source {
+            Source::Json { more: false, mut reader } => return reader.end().map_err(invalid),
+            Source::Json { more, .. } => more,
+            Source::Msgpack { left: 0, reader } => return reader.end().map_err(invalid),
+            Source::Msgpack { left, .. } => left > 0,
+            Source::Named(_) => false,
+        };
+        if !surplus {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.schema.iter().map(|param| param.name).collect();
+        Err(Error::invalid(format!("too many parameters: the method takes ({})", names.join(", "))))
+    }
+
+    /// The next parameter if it is there; `None` has the same meaning as having been left out.
+    fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
+        let index = self.asked;
+        self.asked += 1;
+        let result = match &mut self.source {
+            Source::Json { more: false, .. } | Source::Msgpack { left: 0, .. } => return Ok(None),
+            Source::Json { reader, more } => {
+                let value = reader.value();
+                *more = reader.take(b',');
+                match value {
+                    Ok(_) if !*more && !reader.take(b']') => {
+                        Err(DecodeError::new("the list of parameters is cut off"))
+                    }
+                    value => value.map(Some),
+                }
+            }
+            Source::Msgpack { reader, left } => {
+                *left -= 1;
+                reader.value().map(Some)
+            }
+            Source::Named(values) => values
+                .get(index)
+                .copied()
+                .flatten()
+                .map(|bytes| codec::decode(self.payload.codec(), bytes, self.payload.depth()))
+                .transpose(),
+        };
+        result.map_err(|error| invalid(error.under(self.name(index))))
+    }
+
+    #[cold]
+    fn missing<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        codec::decode(Codec::Json, b"null", 1)
+            .map_err(|_| Error::invalid(format!("missing parameter `{}`", self.name(self.asked - 1))))
+    }
+
+    fn name(&self, index: usize) -> &'static str {
+        self.schema.get(index).map_or("params", |param| param.name)
+    }
+}
+
+impl<'a> Source<'a> {
+    fn json(payload: &'a Payload, schema: &[ParamSchema]) -> Result<Self, DecodeError> {
+        let mut reader = JsonReader::new(payload.bytes(), payload.depth())?;
+        match reader.peek() {
+            None => Ok(Self::Json { reader, more: false }),
+            Some(b'n') => {
+                reader.value::<()>()?;
+                Ok(Self::Json { reader, more: false })
+            }
+            Some(b'[') => {
+                reader.take(b'[');
+                let more = !reader.take(b']');
+                Ok(Self::Json { reader, more })
+            }
+            Some(b'{') => {
+                let mut named = Named::new(schema);
+                reader.take(b'{');
+                let mut more = reader.peek() != Some(b'}');
+                while more {
+                    let name: String = reader.value()?;
+                    if !reader.take(b':') {
+                        return Err(DecodeError::new("a name without a value"));
+                    }
+                    named.insert(&name, reader.skip()?)?;
+                    more = reader.take(b',');
+                }
+                if !reader.take(b'}') {
+                    return Err(DecodeError::new("the map of parameters is cut off"));
+                }
+                reader.end()?;
+                Ok(Self::Named(named.values))
+            }
+            Some(_) => Err(not_params()),
+        }
+    }
+
+    fn msgpack(payload: &'a Payload, schema: &[ParamSchema]) -> Result<Self, DecodeError> {
+        // The array or map around the parameters is one level of its own.
+        let mut reader = MsgpackReader::new(payload.bytes(), payload.depth().saturating_sub(1));
+        if payload.bytes().is_empty() {
+            return Ok(Self::Msgpack { reader, left: 0 });
+        }
+        if payload.bytes() == [0xc0] {
+            reader.skip()?;
+            return Ok(Self::Msgpack { reader, left: 0 });
+        }
+        if let Some(left) = reader.array() {
+            return Ok(Self::Msgpack { reader, left });
+        }
+        let mut named = Named::new(schema);
+        for _ in 0..reader.map().ok_or_else(not_params)? {
+            let name =
+                reader.str().ok_or_else(|| DecodeError::new("the name of a parameter is not a string"))?;
+            named.insert(name, reader.skip()?)?;
+        }
+        reader.end()?;
+        Ok(Self::Named(named.values))
+    }
+}
+
+/// Collects parameters given by name.
+struct Named<'a, 's> {
+    schema: &'s [ParamSchema],
+    values: Vec<Option<&'a [u8]>>,
+}
+
+impl<'a, 's> Named<'a, 's> {
+    fn new(schema: &'s [ParamSchema]) -> Self {
+        Self { schema, values: vec![None; schema.len()] }
+    }
+
+    fn insert(&mut self, name: &str, value: &'a [u8]) -> Result<(), DecodeError> {
+        let index = self.schema.iter().position(|param| param.name == name);
+        let Some(slot) = index.and_then(|index| self.values.get_mut(index)) else {
+            return Err(DecodeError::new(format!("unknown parameter `{}`", name.escape_debug())));
+        };
+        match slot.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(DecodeError::new(format!("parameter `{name}` is given twice"))),
+        }
+    }
+}
+
+fn not_params() -> DecodeError {
+    DecodeError::new("parameters are an array or a map")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "reads well in map_err")]
+fn invalid(error: DecodeError) -> Error {
+    Error::invalid(error.to_string())
+}
+
+/// Writes the parameters of one call by position.
+#[derive(Debug)]
+pub struct ParamsWriter {
+    codec: Codec,
+    buffer: Vec<u8>,
+    failure: Option<EncodeError>,
+}
+
+impl ParamsWriter {
+    /// Begins a list of `len` parameters.
+    pub fn new(codec: Codec, len: u32) -> Self {
+        let mut buffer = Vec::with_capacity(64);
+        match codec {
+            Codec::Json => buffer.push(b'['),
+            Codec::MessagePack => {
+                // Writing to a `Vec` cannot fail.
+                let _ = rmp::encode::write_array_len(&mut buffer, len);
+            }
+        }
+        Self { codec, buffer, failure: None }
+    }
+
+    /// Adds the next parameter; a failure is kept for [`Self::finish`].
+    pub fn push<T: Serialize + ?Sized>(&mut self, value: &T) {
+        if self.codec == Codec::Json && self.buffer.len() > 1 {
+            self.buffer.push(b',');
+        }
+        if let Err(error) = codec::encode(self.codec, value, &mut self.buffer) {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    /// The finished list.
+    ///
+    /// # Errors
+    ///
+    /// If a parameter had no form in the codec.
+    pub fn finish(mut self) -> Result<Payload, EncodeError> {
+        if self.codec == Codec::Json {
+            self.buffer.push(b']');
+        }
+        match self.failure {
+            None => Ok(Payload::new(self.codec, self.buffer)),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

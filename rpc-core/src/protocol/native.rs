@@ -1,0 +1,353 @@
+//! The native protocol: a frame is an array whose first field is its kind. The table is in `docs/protocol.md`.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::fields::Fields;
+use crate::{
+    codec::{self, Codec},
+    error::ProtocolError,
+    message::{
+        Failure, Message, Outcome, Publication, Request, RequestHead, RequestId, ValueHead, WireError,
+    },
+    payload::{DEFAULT_DEPTH, Payload},
+};
+
+const HELLO: u64 = 1;
+const WELCOME: u64 = 2;
+const REQUEST: u64 = 3;
+const NOTIFY: u64 = 4;
+const OK: u64 = 5;
+const ERROR: u64 = 6;
+const FAIL: u64 = 7;
+const ITEM: u64 = 8;
+const CANCEL: u64 = 9;
+const CREDIT: u64 = 10;
+const RELEASE: u64 = 11;
+const BROKEN: u64 = 12;
+const PUBLICATION: u64 = 13;
+const POSITION: u64 = 14;
+const ACK: u64 = 15;
+const PING: u64 = 16;
+const PONG: u64 = 17;
+const GOAWAY: u64 = 18;
+
+/// A head as a map with one-letter keys.
+pub(super) trait Head: Sized {
+    fn from_map(map: Map<String, Value>) -> Option<Self>;
+    fn to_map(&self) -> Map<String, Value>;
+}
+
+impl Head for RequestHead {
+    fn from_map(map: Map<String, Value>) -> Option<Self> {
+        Self::from_map(map)
+    }
+
+    fn to_map(&self) -> Map<String, Value> {
+        self.to_map()
+    }
+}
+
+impl Head for ValueHead {
+    fn from_map(map: Map<String, Value>) -> Option<Self> {
+        Self::from_map(map)
+    }
+
+    fn to_map(&self) -> Map<String, Value> {
+        self.to_map()
+    }
+}
+
+pub(super) fn decode(codec: Codec, frame: &Bytes) -> Result<Message, ProtocolError> {
+    let mut fields = Fields::new(codec, frame)?;
+    let kind = fields.integer()?;
+    match kind {
+        REQUEST => {
+            let id = request_id(&mut fields)?;
+            return call(codec, frame, Some(id), fields);
+        }
+        NOTIFY => return call(codec, frame, None, fields),
+        OK | ERROR | ITEM => {
+            let id = request_id(&mut fields)?;
+            let head = fields.head()?;
+            let value = tail(codec, frame, fields)?;
+            return Ok(match kind {
+                OK => Message::Answer { id, head, outcome: Ok(value) },
+                ERROR => Message::Answer { id, head, outcome: Err(Failure::App(value)) },
+                _ => Message::Item { id, head, value },
+            });
+        }
+        PUBLICATION => return publication(codec, frame, fields),
+        _ => {}
+    }
+    let message = match kind {
+        HELLO => Message::Hello(fields.value("the hello is not valid")?),
+        WELCOME => Message::Welcome(fields.value("the welcome is not valid")?),
+        FAIL => {
+            let id = request_id(&mut fields)?;
+            Message::Answer { id, head: None, outcome: Err(Failure::Rpc(error(&mut fields)?)) }
+        }
+        CANCEL => Message::Cancel(request_id(&mut fields)?),
+        CREDIT => Message::Credit {
+            id: request_id(&mut fields)?,
+            items: fields.integer()?,
+            bytes: fields.integer()?,
+        },
+        RELEASE => {
+            let caps = fields.value("the released capabilities are not a list of pairs")?;
+            let kept: Vec<u64> = fields.value("the released requests are not a list of numbers")?;
+            Message::Release { caps, kept: kept.into_iter().map(RequestId).collect() }
+        }
+        BROKEN => Message::Broken { cap: fields.integer()?, error: error(&mut fields)? },
+        POSITION => Message::Position {
+            channel: fields.value("the channel is not a string")?,
+            epoch: fields.value("the epoch is not a string")?,
+            offset: fields.integer()?,
+            missed: fields.integer()?,
+        },
+        ACK => Message::Ack(fields.integer()?),
+        PING => Message::Ping(fields.integer()?),
+        PONG => Message::Pong(fields.integer()?),
+        GOAWAY => Message::Goaway(fields.value("the goaway is not valid")?),
+        unknown => return Err(ProtocolError::UnknownKind(unknown)),
+    };
+    fields.end()?;
+    Ok(message)
+}
+
+fn request_id(fields: &mut Fields<'_>) -> Result<RequestId, ProtocolError> {
+    match fields.integer()? {
+        0 => Err(ProtocolError::BadFrame("ids begin at 1")),
+        id if id > RequestId::MAX.0 => Err(ProtocolError::BadFrame("an id is beyond 2^53 − 1")),
+        id => Ok(RequestId(id)),
+    }
+}
+
+fn error(fields: &mut Fields<'_>) -> Result<crate::Error, ProtocolError> {
+    fields.value::<WireError<'static>>("the error is not valid").map(Into::into)
+}
+
+fn call(
+    codec: Codec,
+    frame: &Bytes,
+    id: Option<RequestId>,
+    mut fields: Fields<'_>,
+) -> Result<Message, ProtocolError> {
+    let method = fields.name()?;
+    let head = fields.head()?;
+    let params = fields.tail()?;
+    Ok(Message::Request(Request {
+        id,
+        head,
+        codec,
+        frame: frame.clone(),
+        method,
+        params,
+        depth: DEFAULT_DEPTH,
+    }))
+}
+
+fn tail(codec: Codec, frame: &Bytes, fields: Fields<'_>) -> Result<Payload, ProtocolError> {
+    let (start, end) = fields.tail()?;
+    if start == end {
+        return Ok(null(codec));
+    }
+    Ok(Payload::new(codec, frame.slice(start as usize..end as usize)))
+}
+
+fn null(codec: Codec) -> Payload {
+    match codec {
+        Codec::Json => Payload::new(codec, &b"null"[..]),
+        Codec::MessagePack => Payload::new(codec, &b"\xc0"[..]),
+    }
+}
+
+fn publication(codec: Codec, frame: &Bytes, mut fields: Fields<'_>) -> Result<Message, ProtocolError> {
+    let channel = fields.value("the channel is not a string")?;
+    let epoch = fields.value("the epoch is not a string")?;
+    let offset = fields.integer()?;
+    let method = fields.value("the method is not a string")?;
+    let value = tail(codec, frame, fields)?;
+    Ok(Message::Publication(Box::new(Publication { channel, epoch, offset, method, value })))
+}
+
+pub(super) fn encode(codec: Codec, message: &Message, body: &mut Vec<u8>) {
+    match message {
+        Message::Request(request) => {
+            let params = request.clone().into_params();
+            encode_request(
+                codec,
+                request.id,
+                &request.method(),
+                request.head.as_deref(),
+                params.bytes(),
+                body,
+            );
+        }
+        Message::Answer { id, head, outcome } => encode_answer(codec, *id, head.as_deref(), outcome, body),
+        Message::Item { id, head, value } => encode_value(codec, ITEM, *id, head.as_deref(), value, body),
+        Message::Hello(hello) => Writer::frame(codec, body, HELLO, 1, |writer| writer.value(hello)),
+        Message::Welcome(welcome) => Writer::frame(codec, body, WELCOME, 1, |writer| writer.value(welcome)),
+        Message::Cancel(id) => Writer::frame(codec, body, CANCEL, 1, |writer| writer.value(&id.0)),
+        Message::Credit { id, items, bytes } => Writer::frame(codec, body, CREDIT, 3, |writer| {
+            writer.value(&id.0);
+            writer.value(items);
+            writer.value(bytes);
+        }),
+        Message::Release { caps, kept } => Writer::frame(codec, body, RELEASE, 2, |writer| {
+            writer.value(caps);
+            writer.value(&kept.iter().map(|id| id.0).collect::<Vec<_>>());
+        }),
+        Message::Broken { cap, error } => Writer::frame(codec, body, BROKEN, 2, |writer| {
+            writer.value(cap);
+            writer.value(&WireError::from(error));
+        }),
+        Message::Publication(it) => Writer::frame(codec, body, PUBLICATION, 5, |writer| {
+            writer.value(&it.channel);
+            writer.value(&it.epoch);
+            writer.value(&it.offset);
+            writer.value(&it.method);
+            writer.raw(it.value.bytes());
+        }),
+        Message::Position { channel, epoch, offset, missed } => {
+            Writer::frame(codec, body, POSITION, 4, |writer| {
+                writer.value(channel);
+                writer.value(epoch);
+                writer.value(offset);
+                writer.value(missed);
+            })
+        }
+        Message::Ack(taken) => Writer::frame(codec, body, ACK, 1, |writer| writer.value(taken)),
+        Message::Ping(token) => Writer::frame(codec, body, PING, 1, |writer| writer.value(token)),
+        Message::Pong(token) => Writer::frame(codec, body, PONG, 1, |writer| writer.value(token)),
+        Message::Goaway(goaway) => Writer::frame(codec, body, GOAWAY, 1, |writer| writer.value(goaway)),
+    }
+}
+
+pub(super) fn encode_request(
+    codec: Codec,
+    id: Option<RequestId>,
+    method: &str,
+    head: Option<&RequestHead>,
+    params: &[u8],
+    body: &mut Vec<u8>,
+) {
+    let rest = |writer: &mut Writer<'_>| {
+        writer.value(method);
+        writer.head(head);
+        writer.raw(params);
+    };
+    match id {
+        Some(id) => Writer::frame(codec, body, REQUEST, 4, |writer| {
+            writer.value(&id.0);
+            rest(writer);
+        }),
+        None => Writer::frame(codec, body, NOTIFY, 3, rest),
+    }
+}
+
+pub(super) fn encode_answer(
+    codec: Codec,
+    id: RequestId,
+    head: Option<&ValueHead>,
+    outcome: &Outcome,
+    body: &mut Vec<u8>,
+) {
+    match outcome {
+        Ok(value) => encode_value(codec, OK, id, head, value, body),
+        Err(Failure::App(value)) => encode_value(codec, ERROR, id, head, value, body),
+        Err(Failure::Rpc(error)) => Writer::frame(codec, body, FAIL, 2, |writer| {
+            writer.value(&id.0);
+            writer.value(&WireError::from(error));
+        }),
+    }
+}
+
+fn encode_value(
+    codec: Codec,
+    kind: u64,
+    id: RequestId,
+    head: Option<&ValueHead>,
+    value: &Payload,
+    body: &mut Vec<u8>,
+) {
+    Writer::frame(codec, body, kind, 3, |writer| {
+        writer.value(&id.0);
+        writer.head(head);
+        writer.raw(value.bytes());
+    });
+}
+
+/// Writes the fields of one frame.
+struct Writer<'a> {
+    codec: Codec,
+    body: &'a mut Vec<u8>,
+}
+
+impl<'a> Writer<'a> {
+    /// Appends a frame: its kind and `fields` more.
+    fn frame(
+        codec: Codec,
+        body: &'a mut Vec<u8>,
+        kind: u64,
+        fields: u32,
+        write: impl FnOnce(&mut Self),
+    ) {
+        let start = body.len();
+        let mut writer = match codec {
+            Codec::Json => {
+                body.extend_from_slice(if start == 0 { b"[" } else { b"\n[" });
+                Self { codec, body }
+            }
+            Codec::MessagePack => {
+                body.extend_from_slice(&[0; 4]);
+                // Writing to a `Vec` cannot fail.
+                let _ = rmp::encode::write_array_len(body, fields + 1);
+                Self { codec, body }
+            }
+        };
+        writer.scalar(&kind);
+        write(&mut writer);
+        match codec {
+            Codec::Json => writer.body.push(b']'),
+            Codec::MessagePack => {
+                let len = u32::try_from(writer.body.len() - start - 4).unwrap_or(u32::MAX);
+                if let Some(head) = writer.body.get_mut(start..start + 4) {
+                    head.copy_from_slice(&len.to_be_bytes());
+                }
+            }
+        }
+    }
+
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
+        self.comma();
+        self.scalar(value);
+    }
+
+    fn head<T: Head>(&mut self, head: Option<&T>) {
+        match head.map(Head::to_map).filter(|map| !map.is_empty()) {
+            Some(map) => self.value(&map),
+            None => self.value(&0_u8),
+        }
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        self.comma();
+        match bytes {
+            [] => self.scalar(&()),
+            bytes => self.body.extend_from_slice(bytes),
+        }
+    }
+
+    fn comma(&mut self) {
+        if self.codec == Codec::Json {
+            self.body.push(b',');
+        }
+    }
+
+    fn scalar<T: Serialize + ?Sized>(&mut self, value: &T) {
+        // What the protocol itself writes has a form in every codec.
+        let _ = codec::encode(self.codec, value, self.body);
+    }
+}

@@ -1,0 +1,139 @@
+//! What a service is, as constant data: the macro emits it, the dispatcher, generators and introspection read it.
+
+use std::time::Duration;
+
+/// A generated client, as the holder of its service's description.
+///
+/// ```ignore
+/// let schema = <ChatClient as trunkline::Service>::SCHEMA;
+/// ```
+pub trait Service {
+    /// What the trait under `#[service]` says.
+    const SCHEMA: &'static ServiceSchema;
+}
+
+/// A service: one trait under `#[service]`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ServiceSchema {
+    /// The name of the Rust trait.
+    pub name: &'static str,
+    /// What stands before the dot of every method's name on the wire, if anything.
+    pub namespace: Option<&'static str>,
+    /// The trait's documentation.
+    pub docs: &'static str,
+    /// The methods; a method's number is its place here.
+    pub methods: &'static [MethodSchema],
+}
+
+impl ServiceSchema {
+    /// For generated code; fields may be added in later versions.
+    #[doc(hidden)]
+    pub const fn __new(
+        name: &'static str,
+        namespace: Option<&'static str>,
+        docs: &'static str,
+        methods: &'static [MethodSchema],
+    ) -> Self {
+        Self { name, namespace, docs, methods }
+    }
+}
+
+/// A method of a service.
+#[derive(Debug)]
+pub struct MethodSchema {
+    /// The name of the Rust method.
+    pub name: &'static str,
+    /// The names on the wire: all are accepted, the first is what clients send.
+    pub wire: &'static [&'static str],
+    /// The method's documentation.
+    pub docs: &'static str,
+    /// The parameters that travel, in order; extractors are not among them.
+    pub params: &'static [ParamSchema],
+    /// Whether one parameter takes all params as one value.
+    pub body: bool,
+    /// Whether the method may be called before the login.
+    pub public: bool,
+    /// Whether a repetition does no harm, so that a client may resend it.
+    pub idempotent: bool,
+    /// Whether the method has no answer.
+    pub oneway: bool,
+    /// How long a call may take, if it is not the default.
+    pub timeout: Option<Duration>,
+    /// How often the method may be called.
+    pub rate_limit: Option<RateLimit>,
+    /// The guard as written in `requires`, for people; the dispatcher holds the guard itself.
+    pub requires: Option<&'static str>,
+    /// The type of the result and of the application's error.
+    #[cfg(feature = "schema")]
+    pub returns: fn() -> (TypeSchema, TypeSchema),
+}
+
+impl MethodSchema {
+    /// What clients send as the method's name.
+    pub fn wire_name(&self) -> &'static str {
+        self.wire.first().copied().unwrap_or(self.name)
+    }
+}
+
+/// A parameter that travels.
+#[derive(Debug)]
+pub struct ParamSchema {
+    /// The name of the parameter on the wire.
+    pub name: &'static str,
+    /// Whether it may be left out because the method has a default for it.
+    pub has_default: bool,
+    /// The type.
+    #[cfg(feature = "schema")]
+    pub ty: fn() -> TypeSchema,
+}
+
+/// The two descriptions of one Rust type that generators need.
+#[cfg(feature = "schema")]
+#[derive(Debug, Clone, Copy)]
+pub struct TypeSchema {
+    /// The type in TypeScript, as it stands in a signature.
+    pub typescript: fn(&ts_rs::Config) -> String,
+    /// The JSON Schema, with its definitions left in the generator.
+    pub json_schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
+}
+
+#[cfg(feature = "schema")]
+impl TypeSchema {
+    /// The descriptions of `T`.
+    pub const fn of<T: ts_rs::TS + schemars::JsonSchema>() -> Self {
+        Self {
+            typescript: <T as ts_rs::TS>::name,
+            json_schema: schemars::SchemaGenerator::subschema_for::<T>,
+        }
+    }
+}
+
+/// How often a method may be called: at most `limit` calls in any `period`, in the manner of GCRA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Calls allowed at once and per period; at least 1.
+    pub limit: u32,
+    /// The time in which the whole budget comes back.
+    pub period: Duration,
+    /// Who shares the budget.
+    pub per: Per,
+    /// Whether a call beyond the limit, once answered, closes the connection with 1008.
+    pub disconnect: bool,
+}
+
+/// Who shares the budget of a rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Per {
+    /// The user, over all of their connections; before the login, the connection.
+    #[default]
+    UserOrConnection,
+    /// The connection.
+    Connection,
+    /// The user.
+    User,
+    /// The address of the peer.
+    Ip,
+    /// Everybody together.
+    Method,
+}

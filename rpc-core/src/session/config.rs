@@ -1,0 +1,110 @@
+//! Every limit of a session, with its unit, default and reason.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{error::ConfigError, payload::DEFAULT_DEPTH};
+
+/// Which end of the connection a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The end that dialled; its ids are odd.
+    Client,
+    /// The end that was dialled; its ids are even.
+    Server,
+}
+
+/// What one end takes from the other, as told in hello and welcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Bytes in one packet.
+    pub packet: u32,
+    /// Requests without an answer.
+    pub in_flight: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { packet: 1 << 20, in_flight: 1024 }
+    }
+}
+
+/// The limits of a session.
+///
+/// ```
+/// use trunkline_core::Config;
+///
+/// let config = Config { max_in_flight: 16, ..Config::default() };
+/// assert!(config.check().is_ok());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The largest packet taken, in bytes: 1 MiB unless set. A larger one closes the link with 1009. The peer learns it
+    /// in the handshake.
+    pub max_packet: u32,
+    /// The most frames taken in one packet: 4,096 unless set. More close the link with 4400.
+    pub max_frames: usize,
+    /// How deep a value may be nested: 64 unless set, at most 256, which is what decoding by recursion can stand on a
+    /// thread of 2 MiB. A deeper one fails its call with `INVALID_ARGUMENT`.
+    pub max_depth: u16,
+    /// How many requests of the peer may be unanswered at once: 1,024 unless set. One more is refused with
+    /// `RESOURCE_EXHAUSTED`; a slot is free when its handler has ended. The peer learns it in the handshake, after the model
+    /// of HTTP/2's concurrent streams (RFC 9113, section 6.5.2).
+    pub max_in_flight: u32,
+    /// How many bytes of parameters of unanswered requests are held: 4 MiB unless set. A request beyond is refused
+    /// with `RESOURCE_EXHAUSTED`, unless it is the only one.
+    pub max_params: usize,
+    /// How long a request of the peer may take: 30 s unless set; the method or the peer may set less. It then fails
+    /// with `DEADLINE_EXCEEDED` and its handler is dropped.
+    pub call_timeout: Duration,
+    /// From how many unsent bytes on nothing is added that can wait, neither calls nor handlers: 256 KiB unless set.
+    pub outbound_mark: usize,
+    /// How many unsent bytes a peer that does not read may cause with what cannot wait: 1 MiB unless set. More close the
+    /// link with 4431.
+    pub max_outbound: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_packet: 1 << 20,
+            max_frames: 4096,
+            max_depth: DEFAULT_DEPTH,
+            max_in_flight: 1024,
+            max_params: 4 << 20,
+            call_timeout: Duration::from_secs(30),
+            outbound_mark: 256 << 10,
+            max_outbound: 1 << 20,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    ///
+    /// Naming the setting and what it may be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let rules = [
+            (self.max_packet < 1024, "max_packet is at least 1024 bytes"),
+            (self.max_frames == 0, "max_frames is at least 1"),
+            (!(1..=256).contains(&self.max_depth), "max_depth is from 1 to 256"),
+            (self.max_in_flight == 0, "max_in_flight is at least 1"),
+            (self.call_timeout.is_zero(), "call_timeout is more than zero"),
+            (self.outbound_mark == 0, "outbound_mark is at least 1 byte"),
+            (self.max_outbound < self.outbound_mark, "max_outbound is at least outbound_mark"),
+        ];
+        match rules.into_iter().find(|(broken, _)| *broken) {
+            Some((_, rule)) => Err(ConfigError(rule.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// What the peer is told.
+    pub fn limits(&self) -> Limits {
+        Limits { packet: self.max_packet, in_flight: self.max_in_flight }
+    }
+}
