@@ -366,7 +366,12 @@ pub struct DecodeError {
 
 impl DecodeError {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { path: String::new(), message: message.into() }
+        Self::at(String::new(), message)
+    }
+
+    /// Cuts what it is told: both may quote the peer, and an error should not be as large as the packet it is about.
+    pub(crate) fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: cut(path.into(), 256), message: cut(message.into(), 256) }
     }
 
     /// Puts the name of a parameter in front of the path.
@@ -375,6 +380,16 @@ impl DecodeError {
         self.path = format!("{name}{dot}{}", self.path);
         self
     }
+}
+
+/// The beginning of `text`, of at most `len` bytes.
+fn cut(mut text: String, len: usize) -> String {
+    let mut end = text.len().min(len);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
 }
 
 impl fmt::Display for DecodeError {
@@ -451,6 +466,9 @@ pub enum ProtocolError {
     /// The peer goes on although it was refused.
     #[error("too many refused calls")]
     TooManyDenials,
+    /// This side has used up its ids; a new session begins anew.
+    #[error("the ids of this session are used up")]
+    IdsExhausted,
 }
 
 impl ProtocolError {
@@ -474,6 +492,7 @@ impl ProtocolError {
             Self::TooMuchBeforeLogin => CloseCode::UNAUTHENTICATED,
             Self::SlowConsumer => CloseCode::SLOW_CONSUMER,
             Self::TooManyDenials => CloseCode::RATE,
+            Self::IdsExhausted => CloseCode::IDS_EXHAUSTED,
         }
     }
 }
@@ -491,6 +510,8 @@ impl CloseCode {
     pub const PROTOCOL: Self = Self(1002);
     /// A kind of packet that the subprotocol does not have.
     pub const UNSUPPORTED: Self = Self(1003);
+    /// A close frame without a code; never sent.
+    pub const NO_CODE: Self = Self(1005);
     /// No close frame arrived; never sent.
     pub const ABNORMAL: Self = Self(1006);
     /// Text that is not UTF-8.
@@ -526,7 +547,7 @@ impl CloseCode {
 
     /// Whether a client should come back by itself after this code. The table is in `docs/protocol.md`.
     pub const fn may_reconnect(self) -> bool {
-        matches!(self.0, 1001 | 1006 | 1011 | 1012 | 1013 | 4408 | 4410 | 4413 | 4429 | 4431 | 4440)
+        matches!(self.0, 1001 | 1005 | 1006 | 1011 | 1012 | 1013 | 4408 | 4410 | 4413 | 4429 | 4431 | 4440)
     }
 }
 
@@ -548,13 +569,7 @@ pub struct CloseReason {
 impl CloseReason {
     /// A reason, its text cut to 123 bytes at a character.
     pub fn new(code: CloseCode, reason: impl Into<String>) -> Self {
-        let mut reason = reason.into();
-        let mut end = reason.len().min(123);
-        while !reason.is_char_boundary(end) {
-            end -= 1;
-        }
-        reason.truncate(end);
-        Self { code, reason }
+        Self { code, reason: cut(reason.into(), 123) }
     }
 
     /// The connection ended without a close frame.

@@ -33,9 +33,7 @@ pub use packet::Packet;
 pub use params::{Params, ParamsWriter};
 pub use payload::Payload;
 pub use protocol::{Protocol, Subprotocol};
-#[cfg(feature = "schema")]
-pub use schema::TypeSchema;
-pub use schema::{MethodSchema, ParamSchema, Per, RateLimit, Service, ServiceSchema};
+pub use schema::{MethodSchema, ParamSchema, Per, RateLimit, Service, ServiceSchema, TypeSchema};
 pub use session::{CallKey, Config, Event, Limits, Role, Session};
 pub use wire::{Bytes, I64, Reply, U64, Wire};
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::{
-    error::ProtocolError,
-    message::{Hello, Message, Welcome},
+    error::{ConfigError, ProtocolError},
+    message::{Hello, Message, Welcome, millis},
     packet::Packet,
     protocol::{Frames, Protocol},
     session::Limits,
@@ -28,6 +28,8 @@ pub struct KeepAlive {
     /// How long after a ping something must have been heard: 10 s unless set.
     pub pong_within: Duration,
     /// How long the peer may be silent when nothing was asked of it: 35 s on a client, no limit on a server, unless set.
+    /// A client waits for the interval that the server advertises and [`Self::pong_within`] if that is longer, and does
+    /// without where neither side pings.
     pub silence: Option<Duration>,
 }
 
@@ -48,6 +50,35 @@ impl KeepAlive {
             pong_within: Duration::from_secs(10),
             silence: Some(Duration::from_secs(35)),
         }
+    }
+
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    ///
+    /// Naming the setting and what it may be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
+        let rules = [
+            (zero(self.ping_every), "ping_every is more than zero, or None"),
+            (self.pong_within.is_zero(), "pong_within is more than zero"),
+            (zero(self.silence), "silence is more than zero, or None"),
+        ];
+        match rules.into_iter().find(|(broken, _)| *broken) {
+            Some((_, rule)) => Err(ConfigError(rule.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Silence means nothing where the server does not ping, and less than its interval means little.
+    fn for_pings_every(mut self, ping_ms: u64) -> Self {
+        let every = Duration::from_millis(ping_ms);
+        if !every.is_zero() {
+            self.silence = self.silence.map(|silence| silence.max(every.saturating_add(self.pong_within)));
+        } else if self.ping_every.is_none() {
+            self.silence = None;
+        }
+        self
     }
 }
 
@@ -94,11 +125,13 @@ impl PendingHello {
         &self.hello
     }
 
-    /// Accepts the client. The welcome is the first frame that the link sends.
+    /// Accepts the client. The welcome is the first frame that the link sends; its version and `ping_ms` are filled in.
     pub fn accept(self, now: Instant, keep_alive: KeepAlive, welcome: Welcome) -> Link {
-        let mut link = Link::new(now, self.protocol, keep_alive, self.hello.limits, self.hello.js.is_some());
+        let ping_ms = keep_alive.ping_every.map_or(0, millis);
+        let peer_is_js = self.hello.js.is_some_and(|js| js != 0);
+        let mut link = Link::new(now, self.protocol, keep_alive, self.hello.limits, peer_is_js);
         link.rest = self.rest;
-        link.say(&Message::Welcome(Box::new(Welcome { v: VERSION, ..welcome })));
+        link.say(&Message::Welcome(Box::new(Welcome { v: VERSION, ping_ms, ..welcome })));
         link
     }
 }
@@ -135,6 +168,7 @@ impl AwaitWelcome {
         if welcome.v != VERSION {
             return Err(ProtocolError::Version(welcome.v));
         }
+        let keep_alive = keep_alive.for_pings_every(welcome.ping_ms);
         let mut link = Link::new(now, self.protocol, keep_alive, welcome.limits, false);
         link.rest = rest;
         Ok((*welcome, link))
@@ -152,8 +186,12 @@ fn first(protocol: Protocol, packet: Packet) -> Result<(Message, Bytes), Protoco
 fn body(protocol: Protocol, packet: Packet) -> Result<Bytes, ProtocolError> {
     match (packet, protocol.packet(Bytes::new())) {
         (Packet::Text(body), Packet::Text(_)) | (Packet::Binary(body), Packet::Binary(_)) => Ok(body),
-        (Packet::Text(_), _) => Err(ProtocolError::WrongPacketKind { expected: "binary", found: "text" }),
-        (Packet::Binary(_), _) => Err(ProtocolError::WrongPacketKind { expected: "text", found: "binary" }),
+        (Packet::Text(_), _) => {
+            Err(ProtocolError::WrongPacketKind { expected: protocol.name(), found: "text" })
+        }
+        (Packet::Binary(_), _) => {
+            Err(ProtocolError::WrongPacketKind { expected: protocol.name(), found: "binary" })
+        }
         (Packet::Close(_), _) => Err(ProtocolError::Unexpected("close")),
     }
 }
@@ -172,6 +210,7 @@ pub struct Link {
     control: Vec<u8>,
     /// The newest ping that has not been answered: one answer is enough for many.
     pong: Option<u64>,
+    began_at: Instant,
     heard_at: Instant,
     ping_at: Option<Instant>,
     /// When something must have been heard after a ping.
@@ -194,8 +233,9 @@ impl Link {
             rest: Bytes::new(),
             control: Vec::new(),
             pong: None,
+            began_at: now,
             heard_at: now,
-            ping_at: keep_alive.ping_every.map(|every| now + every),
+            ping_at: keep_alive.ping_every.and_then(|every| now.checked_add(every)),
             pong_at: None,
             pings: 0,
             keep_alive,
@@ -204,18 +244,22 @@ impl Link {
 
     /// Moves the first ping to a fraction of the interval, so that links made together do not ping together.
     ///
-    /// `jitter` is random, from 0 to 1.
+    /// `jitter` is random, from 0 to 1: 0 leaves the whole interval.
     #[must_use]
     pub fn with_jitter(mut self, jitter: f64) -> Self {
-        if let (Some(at), Some(every)) = (&mut self.ping_at, self.keep_alive.ping_every) {
-            *at -= every.mul_f64(jitter.clamp(0.0, 1.0));
-        }
+        let left = 1.0 - if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
+        let every = self.keep_alive.ping_every;
+        self.ping_at = every.and_then(|every| self.began_at.checked_add(every.mul_f64(left)));
         self
     }
 
     /// What the frames of this link are written in.
     pub fn protocol(&self) -> Protocol {
         self.protocol
+    }
+
+    pub(crate) fn began_at(&self) -> Instant {
+        self.began_at
     }
 
     pub(crate) fn peer_limits(&self) -> Limits {
@@ -245,7 +289,9 @@ impl Link {
         if self.pong_at.is_some_and(|at| at <= now) {
             return Err(ProtocolError::Silent(self.keep_alive.pong_within));
         }
-        if let Some(silence) = self.keep_alive.silence.filter(|silence| self.heard_at + *silence <= now) {
+        if let Some(silence) = self.keep_alive.silence
+            && self.silent_at().is_some_and(|at| at <= now)
+        {
             return Err(ProtocolError::Silent(silence));
         }
         if let (Some(at), Some(every)) = (self.ping_at, self.keep_alive.ping_every)
@@ -253,15 +299,18 @@ impl Link {
         {
             self.pings += 1;
             self.say(&Message::Ping(self.pings));
-            self.ping_at = Some(now + every);
-            self.pong_at.get_or_insert(now + self.keep_alive.pong_within);
+            self.ping_at = now.checked_add(every);
+            self.pong_at = self.pong_at.or(now.checked_add(self.keep_alive.pong_within));
         }
         Ok(())
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let silent_at = self.keep_alive.silence.map(|silence| self.heard_at + silence);
-        [self.ping_at, self.pong_at, silent_at].into_iter().flatten().min()
+        [self.ping_at, self.pong_at, self.silent_at()].into_iter().flatten().min()
+    }
+
+    fn silent_at(&self) -> Option<Instant> {
+        self.heard_at.checked_add(self.keep_alive.silence?)
     }
 
     /// Frames of the link itself, which go before all others.

@@ -6,11 +6,11 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
 use crate::{
-    codec::Codec,
+    codec::{Codec, LARGEST_SAFE},
     error::{Code, Error},
     payload::{DEFAULT_DEPTH, Payload},
     session::Limits,
@@ -22,7 +22,7 @@ pub struct RequestId(pub u64);
 
 impl RequestId {
     /// The last number that a JavaScript peer can count to.
-    pub(crate) const MAX: Self = Self((1 << 53) - 1);
+    pub(crate) const MAX: Self = Self(LARGEST_SAFE);
 }
 
 impl fmt::Display for RequestId {
@@ -247,33 +247,51 @@ impl RequestHead {
         Some(head)
     }
 
-    pub(crate) fn to_map(&self) -> Map<String, Value> {
-        let mut map = Map::new();
-        let mut put = |key: &str, value: Value| drop(map.insert(key.to_owned(), value));
+    /// Whether there is anything to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        let options = [
+            self.timeout.is_some(),
+            self.capability.is_some(),
+            self.promise.is_some(),
+            self.idempotency.is_some(),
+        ];
+        let lists = [!self.caps.is_empty(), !self.streams.is_empty(), !self.refs.is_empty()];
+        let others = [!self.meta.is_empty(), self.keep];
+        options.into_iter().chain(lists).chain(others).map(usize::from).sum()
+    }
+}
+
+impl Serialize for RequestHead {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.len()))?;
         if let Some(timeout) = self.timeout {
-            put("t", Value::from(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
+            map.serialize_entry("t", &millis(timeout))?;
         }
         if !self.meta.is_empty() {
-            put("m", Value::Object(self.meta.clone()));
+            map.serialize_entry("m", &self.meta)?;
         }
         if let Some(capability) = self.capability {
-            put("o", capability.into());
+            map.serialize_entry("o", &capability)?;
         }
         if let Some(promise) = &self.promise {
-            put("p", promise.clone().into());
+            map.serialize_entry("p", promise)?;
         }
         if self.keep {
-            put("k", true.into());
+            map.serialize_entry("k", &1)?;
         }
         for (key, list) in [("c", &self.caps), ("s", &self.streams), ("r", &self.refs)] {
             if !list.is_empty() {
-                put(key, list.clone().into());
+                map.serialize_entry(key, list)?;
             }
         }
         if let Some(key) = &self.idempotency {
-            put("i", key.as_str().into());
+            map.serialize_entry("i", key)?;
         }
-        map
+        map.end()
     }
 }
 
@@ -304,16 +322,29 @@ impl ValueHead {
         Some(head)
     }
 
-    pub(crate) fn to_map(&self) -> Map<String, Value> {
-        let mut map = Map::new();
-        for (key, list) in
-            [("c", Some(&self.caps)), ("s", Some(&self.streams)), ("o", self.position.as_ref())]
-        {
-            if let Some(list) = list.filter(|list| !list.is_empty()) {
-                map.insert(key.to_owned(), list.clone().into());
+    /// Whether there is anything to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        let lists = [!self.caps.is_empty(), !self.streams.is_empty(), self.position.is_some()];
+        lists.into_iter().map(usize::from).sum()
+    }
+}
+
+impl Serialize for ValueHead {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (key, list) in [("c", &self.caps), ("s", &self.streams)] {
+            if !list.is_empty() {
+                map.serialize_entry(key, list)?;
             }
         }
-        map
+        if let Some(position) = &self.position {
+            map.serialize_entry("o", position)?;
+        }
+        map.end()
     }
 }
 
@@ -325,13 +356,18 @@ fn array(value: Value) -> Option<Vec<Value>> {
     if let Value::Array(list) = value { Some(list) } else { None }
 }
 
+/// Whole milliseconds, rounded up: a time that is left is never sent as none.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).min(LARGEST_SAFE)
+}
+
 /// Unknown keys are ignored, unless they are written in upper case.
 fn must_know(key: &str) -> Option<String> {
     key.starts_with(|first: char| first.is_ascii_uppercase()).then(|| key.to_owned())
 }
 
 /// A call as it came in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Request {
     /// What to answer under; `None` if no answer is wanted.
     pub id: Option<RequestId>,
@@ -347,7 +383,7 @@ pub struct Request {
 }
 
 /// A name inside a frame, or beside it if it was escaped there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Name {
     Within(u32, u32),
     Owned(Box<str>),
@@ -361,7 +397,7 @@ impl Request {
         head: Option<Box<RequestHead>>,
         params: &Payload,
     ) -> Self {
-        let frame = Bytes::copy_from_slice(params.bytes());
+        let frame = params.shared();
         let end = u32::try_from(frame.len()).unwrap_or(u32::MAX);
         Self {
             id,
@@ -392,14 +428,22 @@ impl Request {
         Payload::new(self.codec, params).with_depth(self.depth)
     }
 
-    /// The size of the encoded parameters in bytes.
+    /// How many bytes the request keeps in memory: its parameters, and with them its name and head.
     pub fn params_len(&self) -> usize {
-        (self.params.1 - self.params.0) as usize
+        self.frame.len()
     }
 
     /// The time left for the call, as its caller sees it.
     pub fn timeout(&self) -> Option<Duration> {
         self.head.as_ref().and_then(|head| head.timeout)
+    }
+}
+
+/// Two requests are equal if they say the same, wherever in a frame they say it.
+impl PartialEq for Request {
+    fn eq(&self, other: &Self) -> bool {
+        let same_params = || self.clone().into_params() == other.clone().into_params();
+        self.id == other.id && self.head == other.head && self.method() == other.method() && same_params()
     }
 }
 
@@ -471,9 +515,7 @@ impl<'a> From<&'a Error> for WireError<'a> {
         Self {
             code: error.code().as_str().into(),
             message: error.message().into(),
-            retry_ms: error
-                .retry_after()
-                .map(|after| u64::try_from(after.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)),
+            retry_ms: error.retry_after().map(millis),
             reference: error.reference().map(Cow::Borrowed),
             executed: error.maybe_executed(),
         }

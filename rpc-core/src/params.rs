@@ -59,12 +59,17 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// The next parameter, or what `default` gives if it is missing.
+    /// The next parameter, or what `default` gives if it is missing: left out, or null where the type has no null, which
+    /// is how a caller by position leaves out one that others follow.
     ///
     /// # Errors
     ///
     /// As [`Self::next`].
     pub fn next_or<T: DeserializeOwned>(&mut self, default: impl FnOnce() -> T) -> Result<T, Error> {
+        if self.is_null() {
+            self.take::<()>()?;
+            return Ok(null().unwrap_or_else(|_| default()));
+        }
         Ok(self.take()?.unwrap_or_else(default))
     }
 
@@ -74,21 +79,30 @@ impl<'a> Params<'a> {
     ///
     /// [`crate::Code::InvalidArgument`], naming what the method takes.
     pub fn end(self) -> Result<(), Error> {
-        let surplus = match self.source {
+        // What is there but no value at all is not one too many.
+        match self.source {
             Source::Json { more: false, mut reader } => return reader.end().map_err(invalid),
-            Source::Json { more, .. } => more,
+            Source::Json { mut reader, .. } => drop(reader.skip().map_err(invalid)?),
             Source::Msgpack { left: 0, reader } => return reader.end().map_err(invalid),
-            Source::Msgpack { left, .. } => left > 0,
-            Source::Named(_) => false,
-        };
-        if !surplus {
-            return Ok(());
+            Source::Msgpack { mut reader, .. } => drop(reader.skip().map_err(invalid)?),
+            Source::Named(_) => return Ok(()),
         }
         let names: Vec<&str> = self.schema.iter().map(|param| param.name).collect();
         Err(Error::invalid(format!("too many parameters: the method takes ({})", names.join(", "))))
     }
 
-    /// The next parameter if it is there; `None` has the same meaning as having been left out.
+    fn is_null(&mut self) -> bool {
+        match &mut self.source {
+            Source::Json { reader, more } => *more && reader.peek() == Some(b'n'),
+            Source::Msgpack { reader, left } => *left > 0 && reader.rest().first() == Some(&0xc0),
+            Source::Named(values) => match values.get(self.asked).copied().flatten() {
+                Some(value) => value == b"null" || value == [0xc0],
+                None => false,
+            },
+        }
+    }
+
+    /// The next parameter if it was not left out.
     fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
         let index = self.asked;
         self.asked += 1;
@@ -120,8 +134,7 @@ impl<'a> Params<'a> {
 
     #[cold]
     fn missing<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        codec::decode(Codec::Json, b"null", 1)
-            .map_err(|_| Error::invalid(format!("missing parameter `{}`", self.name(self.asked - 1))))
+        null().map_err(|_| Error::invalid(format!("missing parameter `{}`", self.name(self.asked - 1))))
     }
 
     fn name(&self, index: usize) -> &'static str {
@@ -148,9 +161,9 @@ impl<'a> Source<'a> {
                 reader.take(b'{');
                 let mut more = reader.peek() != Some(b'}');
                 while more {
-                    let name: String = reader.value()?;
+                    let name = reader.str().ok_or_else(no_name)?;
                     if !reader.take(b':') {
-                        return Err(DecodeError::new("a name without a value"));
+                        return Err(DecodeError::new(format!("parameter `{}` has no value", shown(&name))));
                     }
                     named.insert(&name, reader.skip()?)?;
                     more = reader.take(b',');
@@ -180,8 +193,7 @@ impl<'a> Source<'a> {
         }
         let mut named = Named::new(schema);
         for _ in 0..reader.map().ok_or_else(not_params)? {
-            let name =
-                reader.str().ok_or_else(|| DecodeError::new("the name of a parameter is not a string"))?;
+            let name = reader.str().ok_or_else(no_name)?;
             named.insert(name, reader.skip()?)?;
         }
         reader.end()?;
@@ -203,13 +215,30 @@ impl<'a, 's> Named<'a, 's> {
     fn insert(&mut self, name: &str, value: &'a [u8]) -> Result<(), DecodeError> {
         let index = self.schema.iter().position(|param| param.name == name);
         let Some(slot) = index.and_then(|index| self.values.get_mut(index)) else {
-            return Err(DecodeError::new(format!("unknown parameter `{}`", name.escape_debug())));
+            let names: Vec<&str> = self.schema.iter().map(|param| param.name).collect();
+            let message =
+                format!("unknown parameter `{}`: the method takes ({})", shown(name), names.join(", "));
+            return Err(DecodeError::new(message));
         };
         match slot.replace(value) {
             None => Ok(()),
             Some(_) => Err(DecodeError::new(format!("parameter `{name}` is given twice"))),
         }
     }
+}
+
+/// What null means for a type, if anything; the same in every codec.
+fn null<T: DeserializeOwned>() -> Result<T, DecodeError> {
+    codec::decode(Codec::Json, b"null", 1)
+}
+
+/// The beginning of a name that the peer chose.
+fn shown(name: &str) -> String {
+    name.chars().take(64).flat_map(char::escape_debug).collect()
+}
+
+fn no_name() -> DecodeError {
+    DecodeError::new("the name of a parameter is missing")
 }
 
 fn not_params() -> DecodeError {

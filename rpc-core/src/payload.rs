@@ -70,6 +70,11 @@ impl Payload {
         &self.bytes
     }
 
+    /// The encoded value, without a copy.
+    pub(crate) fn shared(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
     pub(crate) fn depth(&self) -> usize {
         self.depth.into()
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::wire::Described;
+
 /// A generated client, as the holder of its service's description.
 ///
 /// ```ignore
@@ -65,7 +67,6 @@ pub struct MethodSchema {
     /// The guard as written in `requires`, for people; the dispatcher holds the guard itself.
     pub requires: Option<&'static str>,
     /// The type of the result and of the application's error.
-    #[cfg(feature = "schema")]
     pub returns: fn() -> (TypeSchema, TypeSchema),
 }
 
@@ -84,26 +85,28 @@ pub struct ParamSchema {
     /// Whether it may be left out because the method has a default for it.
     pub has_default: bool,
     /// The type.
-    #[cfg(feature = "schema")]
     pub ty: fn() -> TypeSchema,
 }
 
-/// The two descriptions of one Rust type that generators need.
-#[cfg(feature = "schema")]
+/// The two descriptions of one Rust type that generators need; without the feature `schema` there are none.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct TypeSchema {
     /// The type in TypeScript, as it stands in a signature.
+    #[cfg(feature = "schema")]
     pub typescript: fn(&ts_rs::Config) -> String,
     /// The JSON Schema, with its definitions left in the generator.
+    #[cfg(feature = "schema")]
     pub json_schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
 }
 
-#[cfg(feature = "schema")]
 impl TypeSchema {
     /// The descriptions of `T`.
-    pub const fn of<T: ts_rs::TS + schemars::JsonSchema>() -> Self {
+    pub const fn of<T: Described>() -> Self {
         Self {
+            #[cfg(feature = "schema")]
             typescript: <T as ts_rs::TS>::name,
+            #[cfg(feature = "schema")]
             json_schema: schemars::SchemaGenerator::subschema_for::<T>,
         }
     }

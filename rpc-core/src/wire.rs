@@ -186,6 +186,9 @@ impl de::Visitor<'_> for BytesVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
+        if codec::current() == Codec::MessagePack {
+            return Err(E::invalid_type(de::Unexpected::Str(text), &self));
+        }
         BASE64_STANDARD
             .decode(text)
             .map(Bytes::from)
@@ -202,7 +205,7 @@ impl de::Visitor<'_> for BytesVisitor {
 }
 
 macro_rules! big_integer {
-    ($name:ident, $int:ty, $kind:literal, $visit:ident) => {
+    ($name:ident, $int:ty, $kind:literal) => {
         #[doc = concat!("A whole `", stringify!($int), "`: `bigint` in TypeScript, a decimal string on the wire.")]
         ///
         #[doc = concat!("A plain `", stringify!($int), "` is a `number` there and refused beyond ±(2^53 − 1).")]
@@ -243,15 +246,27 @@ macro_rules! big_integer {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map(Self).map_err(|_| de::Error::invalid_value(de::Unexpected::Str(&text), &$kind))
+                struct Visitor;
+                impl de::Visitor<'_> for Visitor {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($kind)
+                    }
+
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
+                        let value = if text.starts_with('+') { None } else { text.parse().ok() };
+                        value.map($name).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+                    }
+                }
+                deserializer.deserialize_str(Visitor)
             }
         }
     };
 }
 
-big_integer!(I64, i64, "a signed 64-bit integer in decimal", visit_i64);
-big_integer!(U64, u64, "an unsigned 64-bit integer in decimal", visit_u64);
+big_integer!(I64, i64, "a string with a signed 64-bit integer in decimal");
+big_integer!(U64, u64, "a string with an unsigned 64-bit integer in decimal");
 
 #[cfg(feature = "schema")]
 mod schemas {

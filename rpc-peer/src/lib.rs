@@ -1,1 +1,35 @@
+//! What either end of a Trunkline connection needs.
+//!
+//! A [`Transport`] carries packets, the [`Driver`] joins it to a [`trunkline_core::Session`], and a [`Handle`] is how
+//! everybody else reaches the driver. Calls made here are [`Call`]s; calls that come in pass the [`Router`] (guards, rate
+//! limits) to a [`Dispatch`], which `#[service]` writes. Nothing here listens, dials or knows HTTP.
 
+mod attr;
+mod call;
+mod connection;
+mod dispatch;
+mod driver;
+mod guard;
+mod handle;
+mod handlers;
+mod hang_up;
+mod memory;
+mod rate;
+mod router;
+mod transport;
+mod user;
+mod websocket;
+
+pub use attr::{Attr, AttrKey, AttrName, attr};
+pub use call::{Call, CallError};
+pub use connection::{Connection, ConnectionId, Host, PeerInfo};
+pub use dispatch::{BoxFuture, CallHead, Dispatch, FromCall, Incoming};
+pub use driver::{Driver, Services};
+pub use guard::{Eventual, Guard, Immediate, IntoVerdict, Verdict, all, any, eq, guard_fn, has, is, not};
+pub use handle::{AsHandle, CallOf, Handle, IntoParams};
+pub use hang_up::hang_up;
+pub use memory::{Memory, memory};
+pub use router::Router;
+pub use transport::{Transport, TransportError};
+pub use user::User;
+pub use websocket::{End, WebSocket};

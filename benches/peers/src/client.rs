@@ -1,7 +1,7 @@
 //! `peers client`: one load on one server, measured over one window.
 //!
-//! Both processes' CPU clocks and the machine's are read at the two edges of the window, so what neither of them
-//! spent was foreign.
+//! Both processes' CPU clocks and the machine's are read at the two edges of the window, so what neither of
+//! them spent was foreign.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ async fn calls(options: &Options) -> Result<Calls> {
         p99_us: window.p99.as_nanos() as f64 / 1e3,
         client_cpu_ns,
         server_cpu_ns,
-        foreign: machine::share(machine_busy.saturating_sub(client_cpu_ns + server_cpu_ns), elapsed),
+        foreign: machine::share(machine_busy.saturating_sub(client_cpu_ns + server_cpu_ns), elapsed)?,
         calls_in_all: warmup.calls + window.calls + meter.take().calls,
     })
 }

@@ -1,7 +1,7 @@
 //! A side connection that asks the server process what it has spent, without a word on the measured one.
 //!
-//! The server answers from a thread that is blocked in `read` and costs nothing between questions. One line each:
-//! `cpu` and `rss` are answered with a number (ns, bytes), `exit` ends the process.
+//! The server answers from a thread that is blocked in `read` and costs nothing between questions. One line
+//! each: `cpu` and `rss` are answered with a number (ns, bytes), `exit` ends the process.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,17 +1,19 @@
 //! The struct of workload (e), about 1 KiB: nested items, strings, floats, options and 64-bit integers.
 //!
 //! Its sizes are those of the struct that the targets were derived from (1,187 bytes as JSON, 517 and 932 as
-//! MessagePack arrays and maps, where this one has 516 and 933). The price 3.7199999999999998 is one that a JSON
-//! parser without exact floats hands back as 3.72.
+//! MessagePack arrays and maps, where this one has 516 and 933). The price 3.7199999999999998 is one that a
+//! JSON parser without exact floats hands back as 3.72.
 
-use serde::{Deserialize, Serialize};
+use trunkline::data;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[data]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Doc {
     pub(crate) id: u64,
     pub(crate) customer: Customer,
     pub(crate) items: Vec<Item>,
     pub(crate) note: String,
+    #[data(nullable)]
     pub(crate) coupon: Option<String>,
     pub(crate) total: f64,
     pub(crate) weight_kg: f64,
@@ -20,20 +22,24 @@ pub(crate) struct Doc {
     pub(crate) paid: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[data]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Customer {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) email: String,
+    #[data(nullable)]
     pub(crate) phone: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[data]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Item {
     pub(crate) sku: String,
     pub(crate) title: String,
     pub(crate) quantity: u32,
     pub(crate) unit_price: f64,
+    #[data(nullable)]
     pub(crate) discount: Option<f64>,
     pub(crate) warehouse: u32,
     pub(crate) tags: Vec<String>,

@@ -1,6 +1,6 @@
 //! What this process and this machine spend, and where a process runs. Linux only.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use anyhow::{Context, Result};
@@ -38,9 +38,24 @@ pub(crate) fn machine_busy() -> Result<u64> {
 }
 
 /// The share of the machine that `busy` ns are of `elapsed`, all cores taken together.
-pub(crate) fn share(busy: u64, elapsed: Duration) -> f64 {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    busy as f64 / (elapsed.as_nanos() as f64 * cores as f64)
+pub(crate) fn share(busy: u64, elapsed: Duration) -> Result<f64> {
+    // `available_parallelism` would tell a pinned process of one core only.
+    let text = fs::read_to_string("/proc/stat")?;
+    let cores = text.lines().skip(1).filter(|line| line.starts_with("cpu")).count();
+    Ok(busy as f64 / (elapsed.as_nanos() as f64 * cores as f64))
+}
+
+/// Waits until other processes take less than `at_most` of the machine, or for a minute.
+pub(crate) fn wait_until_quiet(at_most: f64) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(60) {
+        let (busy, started) = (machine_busy()?, Instant::now());
+        thread::sleep(Duration::from_millis(250));
+        if share(machine_busy()? - busy, started.elapsed())? <= at_most {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// Keeps this process on one core. Call it before any thread is started.

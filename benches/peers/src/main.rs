@@ -1,7 +1,9 @@
-//! Measures RPC peers side by side: one server process on one core, one client process on the other, loopback TCP.
+//! Measures RPC peers side by side: one server process on one core, one client process on the other, loopback
+//! TCP.
 //!
-//! `peers run` is what a person calls: it starts `peers server` and `peers client` for every subject, workload and
-//! round, and prints the tables. README.md says how to read them. Nothing here is part of Trunkline.
+//! `peers run` is what a person calls: it starts `peers server` and `peers client` for every subject,
+//! workload and round, and prints the tables. README.md says how to read them. Nothing here is part of
+//! Trunkline.
 
 mod client;
 mod control;

@@ -1,7 +1,7 @@
 //! Counts calls and their latencies while tasks make them; one per client process.
 //!
-//! Latencies go into log-linear buckets of 1.6 % width, so that recording is one `Instant::now` and one counter, and
-//! fits in the L1 cache whatever the rate.
+//! Latencies go into log-linear buckets of 1.6 % width, so that recording is one `Instant::now` and one
+//! counter, and fits in the L1 cache whatever the rate.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! The load on an RPC subject: tasks that share the subject's own client and call it one after the other.
 //!
-//! A task sends what it got back with its next call and compares at the end, so every answer is checked without the
-//! check weighing on the measurement.
+//! A task sends what it got back with its next call and compares at the end, so every answer is checked
+//! without the check weighing on the measurement.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

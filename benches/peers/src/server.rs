@@ -1,9 +1,10 @@
-//! `peers server`: one subject in one process, its runtime on the main thread.
+//! `peers server`: one subject in one process, its runtime on the main thread. It ends with its parent.
 
 use std::net::SocketAddr;
 
 use anyhow::Result;
 use clap::Args;
+use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -31,6 +32,7 @@ pub(crate) struct Addresses {
 pub(crate) fn main(options: &Options) -> Result<()> {
     options.core.map_or(Ok(()), machine::pin)?;
     machine::raise_open_files()?;
+    set_parent_process_death_signal(Some(Signal::TERM))?;
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind(options.listen).await?;
         let addresses = Addresses { listening: listener.local_addr()?, control: control::listen()? };

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::{Codec, LARGEST_SAFE};
 use crate::error::{DecodeError, EncodeError};
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -29,7 +30,7 @@ impl<'a> JsonReader<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// The next value if it is an unsigned integer.
+    /// The next value if it is an unsigned integer of at most 19 digits.
     pub(crate) fn integer(&mut self) -> Option<u64> {
         self.peek();
         let rest = self.rest();
@@ -50,7 +51,7 @@ impl<'a> JsonReader<'a> {
         if self.peek() != Some(b'"') {
             return None;
         }
-        let len = string_len(self.rest());
+        let len = string_len(self.rest())?;
         let quoted = self.rest().get(..len)?;
         let inner = quoted.get(1..len.checked_sub(1)?)?;
         self.at += len;
@@ -69,7 +70,7 @@ impl<'a> JsonReader<'a> {
     pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
         let rest = self.rest();
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
-        match super::scoped(super::Codec::Json, || values.next()) {
+        match super::scoped(Codec::Json, || values.next()) {
             Some(Ok(value)) => {
                 self.at += values.byte_offset();
                 Ok(value)
@@ -143,12 +144,11 @@ fn depth(bytes: &[u8]) -> usize {
 
 /// The first number that is an integer beyond ±(2^53 − 1), as text.
 pub(super) fn unsafe_integer(bytes: &[u8]) -> Option<&str> {
-    const LARGEST: u64 = (1 << 53) - 1;
     Tokens::new(bytes)
         .filter(|token| matches!(token.first, b'-' | b'0'..=b'9') && token.text.len() >= 16)
         .filter_map(|token| std::str::from_utf8(token.text).ok())
         .filter(|text| !text.contains(['.', 'e', 'E']))
-        .find(|text| text.trim_start_matches('-').parse::<u64>().map_or(true, |value| value > LARGEST))
+        .find(|text| text.trim_start_matches('-').parse::<u64>().map_or(true, |value| value > LARGEST_SAFE))
 }
 
 /// One string, number, word or punctuation mark.
@@ -179,7 +179,7 @@ impl<'a> Iterator for Tokens<'a> {
         let rest = self.bytes.get(start..)?;
         let first = *rest.first()?;
         let len = match first {
-            b'"' => string_len(rest),
+            b'"' => string_len(rest).unwrap_or(rest.len()),
             b'[' | b']' | b'{' | b'}' | b',' | b':' => 1,
             _ => rest.iter().position(|byte| b"[]{},:\" \t\r\n".contains(byte)).unwrap_or(rest.len()),
         };
@@ -188,45 +188,52 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The length of the string at the start of `bytes`, both quotes included.
-fn string_len(bytes: &[u8]) -> usize {
+/// The length of the string at the start of `bytes`, both quotes included; `None` if it does not end.
+fn string_len(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
-        at += found + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)? + 1;
         if bytes.get(at - 1) == Some(&b'"') {
-            return at;
+            return Some(at);
         }
         at += 1;
     }
-    bytes.len()
 }
 
 /// Adds the path to serde_json's error, which knows only the position, and drops the position.
 fn explain(bytes: &[u8], error: &serde_json::Error) -> DecodeError {
     let text = error.to_string();
-    let message = text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text).to_owned();
+    let message = text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text);
     let line_start = match error.line().checked_sub(2) {
         None => 0,
         Some(newlines) => memchr::memchr_iter(b'\n', bytes).nth(newlines).map_or(0, |at| at + 1),
     };
-    DecodeError { path: path_at(bytes, line_start + error.column()), message }
+    // An error that comes from a conversion gets its place late: in an array, behind the comma that follows the element.
+    // A bracket that does not fit is noticed before it is read, so that the comma before it counts.
+    let at_bracket =
+        message.starts_with("invalid type: map") || message.starts_with("invalid type: sequence");
+    let late = error.is_data() && !at_bracket;
+    let path = path_at(bytes, line_start + error.column(), late);
+    let message = if message == "trailing characters" { "more elements than expected" } else { message };
+    DecodeError::at(path, message)
 }
 
-/// The path to the value that ends, or is being read, at `offset`: `items[2].price`.
-fn path_at(bytes: &[u8], offset: usize) -> String {
+/// The path to the value that ends, or is being read, at `offset`: `items[2].price`. If `late`, a comma there belongs to
+/// the value before it.
+fn path_at(bytes: &[u8], offset: usize, late: bool) -> String {
     enum Place<'a> {
         Item(usize),
         Key(&'a [u8]),
         Field(&'a [u8]),
     }
     let mut places: Vec<Place<'_>> = Vec::new();
-    for token in Tokens::new(bytes).take_while(|token| token.start < offset) {
-        // An error found at a closing bracket is about what it closes.
-        let last = token.start + token.text.len() >= offset;
+    let mut tokens = Tokens::new(bytes).take_while(|token| token.start < offset).peekable();
+    while let Some(token) = tokens.next() {
         match (token.first, places.last_mut()) {
-            (b'[', _) if !last => places.push(Place::Item(0)),
-            (b'{', _) if !last => places.push(Place::Key(b"")),
+            (b'[', _) => places.push(Place::Item(0)),
+            (b'{', _) => places.push(Place::Key(b"")),
             (b']' | b'}', _) => drop(places.pop()),
+            (b',', _) if late && tokens.peek().is_none() => {}
             (b',', Some(Place::Item(index))) => *index += 1,
             (b',', Some(place @ Place::Field(_))) => *place = Place::Key(b""),
             (b'"', Some(Place::Key(key))) => *key = token.text,

@@ -33,6 +33,9 @@ impl fmt::Display for Codec {
     }
 }
 
+/// The largest integer that a JavaScript number holds exactly: 2^53 − 1.
+pub(crate) const LARGEST_SAFE: u64 = (1 << 53) - 1;
+
 thread_local! {
     static CURRENT: Cell<Codec> = const { Cell::new(Codec::Json) };
 }

@@ -6,7 +6,7 @@
 use rmp::Marker;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Codec, json};
+use super::{Codec, LARGEST_SAFE, json};
 use crate::error::{DecodeError, EncodeError};
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -15,7 +15,7 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> 
 }
 
 /// Reads MessagePack values one after another out of a slice.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct MsgpackReader<'a> {
     rest: &'a [u8],
     depth: usize,
@@ -125,9 +125,9 @@ fn shape(bytes: &[u8]) -> Option<(usize, Shape)> {
         Marker::FixArray(len) => (1, Shape::Values(len.into())),
         Marker::Array16 => (3, Shape::Values(number(2)?)),
         Marker::Array32 => (5, Shape::Values(number(4)?)),
-        Marker::FixMap(len) => (1, Shape::Values(2 * usize::from(len))),
-        Marker::Map16 => (3, Shape::Values(2 * number(2)?)),
-        Marker::Map32 => (5, Shape::Values(2 * number(4)?)),
+        Marker::FixMap(len) => (1, Shape::Values(usize::from(len) * 2)),
+        Marker::Map16 => (3, Shape::Values(number(2)?.saturating_mul(2))),
+        Marker::Map32 => (5, Shape::Values(number(4)?.saturating_mul(2))),
         Marker::Reserved => return None,
     })
 }
@@ -155,7 +155,6 @@ fn value_len(bytes: &[u8], depth: usize) -> Result<usize, DecodeError> {
 
 /// The first integer beyond ±(2^53 − 1).
 pub(super) fn unsafe_integer(bytes: &[u8]) -> Option<i128> {
-    const LARGEST: u128 = (1 << 53) - 1;
     let mut rest = bytes;
     while let Some((head, content)) = shape(rest) {
         let value = match (rest.first(), rest.get(1..9).and_then(|digits| digits.try_into().ok())) {
@@ -163,7 +162,7 @@ pub(super) fn unsafe_integer(bytes: &[u8]) -> Option<i128> {
             (Some(0xd3), Some(digits)) => i128::from(i64::from_be_bytes(digits)),
             _ => 0,
         };
-        if value.unsigned_abs() > LARGEST {
+        if value.unsigned_abs() > LARGEST_SAFE.into() {
             return Some(value);
         }
         let skipped = head + if let Shape::Bytes(len) = content { len } else { 0 };
@@ -184,40 +183,57 @@ fn explain<T: DeserializeOwned>(bytes: &[u8], error: &rmp_serde::decode::Error) 
     DecodeError::new(error.to_string())
 }
 
-/// Writes one well-formed value as JSON and returns what follows it.
+/// Writes one well-formed value as JSON and returns what follows it; `None` if JSON has no such value.
 fn transcode<'a>(bytes: &'a [u8], json: &mut Vec<u8>) -> Option<&'a [u8]> {
     let (head, content) = shape(bytes)?;
     let marker = Marker::from_u8(*bytes.first()?);
-    match content {
+    let values = match content {
         Shape::Bytes(len) => {
-            let (value, rest) = bytes.split_at_checked(head + len)?;
-            let data = value.get(head..)?;
-            match marker {
-                Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
-                    super::encode(Codec::Json, std::str::from_utf8(data).ok()?, json).ok()?;
-                }
-                Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
-                    super::encode(Codec::Json, &crate::Bytes(data.to_vec().into()), json).ok()?;
-                }
-                _ => {
-                    let value: serde_json::Value = rmp_serde::from_slice(value).ok()?;
-                    super::encode(Codec::Json, &value, json).ok()?;
-                }
-            }
-            Some(rest)
+            let (value, rest) = bytes.split_at_checked(head.checked_add(len)?)?;
+            transcode_scalar(marker, value, value.get(head..)?, json)?;
+            return Some(rest);
         }
-        Shape::Values(values) => {
-            let map = matches!(marker, Marker::FixMap(_) | Marker::Map16 | Marker::Map32);
-            let mut rest = bytes.get(head..)?;
-            json.push(if map { b'{' } else { b'[' });
-            for index in 0..values {
-                if index > 0 {
-                    json.push(if map && index % 2 == 1 { b':' } else { b',' });
-                }
-                rest = transcode(rest, json)?;
+        Shape::Values(values) => values,
+    };
+    let map = matches!(marker, Marker::FixMap(_) | Marker::Map16 | Marker::Map32);
+    let mut rest = bytes.get(head..)?;
+    json.push(if map { b'{' } else { b'[' });
+    for index in 0..values {
+        let is_key = map && index % 2 == 0;
+        if index > 0 {
+            json.push(if map && !is_key { b':' } else { b',' });
+        }
+        let start = json.len();
+        rest = transcode(rest, json)?;
+        // The key of a JSON object is text: 1 becomes "1".
+        match json.get(start)? {
+            _ if !is_key => {}
+            b'"' => {}
+            b'[' | b'{' => return None,
+            _ => {
+                json.insert(start, b'"');
+                json.push(b'"');
             }
-            json.push(if map { b'}' } else { b']' });
-            Some(rest)
         }
     }
+    json.push(if map { b'}' } else { b']' });
+    Some(rest)
+}
+
+fn transcode_scalar(marker: Marker, value: &[u8], data: &[u8], json: &mut Vec<u8>) -> Option<()> {
+    let encoded = match marker {
+        Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
+            super::encode(Codec::Json, std::str::from_utf8(data).ok()?, json)
+        }
+        Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
+            super::encode(Codec::Json, &crate::Bytes(data.to_vec().into()), json)
+        }
+        Marker::F32 | Marker::F64 => {
+            let number: f64 = rmp_serde::from_slice(value).ok()?;
+            // JSON has no infinity; any number will do to find another value that does not fit.
+            super::encode(Codec::Json, if number.is_finite() { &number } else { &0.5 }, json)
+        }
+        _ => super::encode(Codec::Json, &rmp_serde::from_slice::<serde_json::Value>(value).ok()?, json),
+    };
+    encoded.ok()
 }

@@ -1,17 +1,20 @@
 //! The fields of one frame, read in turn: the one place where the two codecs of the native protocol differ.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::native::Head;
 use crate::{
-    codec::{Codec, JsonReader, MsgpackReader},
-    error::ProtocolError,
+    codec::{Codec, JsonReader, LARGEST_SAFE, MsgpackReader},
+    error::{DecodeError, ProtocolError},
     message::Name,
 };
 
 /// How deep the fixed parts of a frame may be nested: application data in a head is the deepest.
 const DEPTH: usize = 64;
+const NO_END: ProtocolError = ProtocolError::BadFrame("its end is missing");
 
 pub(super) enum Fields<'a> {
     Json { reader: JsonReader<'a>, frame: &'a [u8], first: bool },
@@ -35,110 +38,129 @@ impl<'a> Fields<'a> {
         .ok_or(ProtocolError::BadFrame("it is not an array"))
     }
 
+    /// An unsigned integer, at most 2^53 − 1.
     pub(super) fn integer(&mut self) -> Result<u64, ProtocolError> {
-        self.advance()
-            .and_then(|()| match self {
-                Self::Json { reader, .. } => reader.integer(),
-                Self::Msgpack { reader, .. } => reader.integer(),
-            })
-            .ok_or(ProtocolError::BadFrame("a number is missing"))
+        let number = self.advance()?.then(|| match self {
+            Self::Json { reader, .. } => reader.integer(),
+            Self::Msgpack { reader, .. } => reader.integer(),
+        });
+        match number.flatten() {
+            None => Err(ProtocolError::BadFrame("a number is missing")),
+            Some(number) if number > LARGEST_SAFE => {
+                Err(ProtocolError::BadFrame("a number is beyond 2^53 − 1"))
+            }
+            Some(number) => Ok(number),
+        }
     }
 
     /// A string that the application chose: kept as a place in the frame.
     pub(super) fn name(&mut self) -> Result<Name, ProtocolError> {
-        self.advance()
-            .and_then(|()| match self {
-                Self::Json { reader, .. } => match reader.str()? {
-                    std::borrow::Cow::Borrowed(name) => {
-                        let end = reader.position() - 1;
-                        within(end - name.len(), end)
-                    }
-                    std::borrow::Cow::Owned(name) => Some(Name::Owned(name.into())),
-                },
-                Self::Msgpack { reader, frame, .. } => {
-                    let name = reader.str()?;
-                    let end = frame.len() - reader.rest().len();
+        let name = self.advance()?.then(|| match self {
+            Self::Json { reader, .. } => match reader.str()? {
+                Cow::Borrowed(name) => {
+                    let end = reader.position() - 1;
                     within(end - name.len(), end)
                 }
-            })
-            .ok_or(ProtocolError::BadFrame("a name is missing"))
+                Cow::Owned(name) => Some(Name::Owned(name.into())),
+            },
+            Self::Msgpack { reader, frame, .. } => {
+                let name = reader.str()?;
+                let end = frame.len() - reader.rest().len();
+                within(end - name.len(), end)
+            }
+        });
+        name.flatten().ok_or(ProtocolError::BadFrame("a name is missing"))
     }
 
     pub(super) fn value<T: DeserializeOwned>(&mut self, missing: &'static str) -> Result<T, ProtocolError> {
-        self.advance()
-            .and_then(|()| match self {
-                Self::Json { reader, .. } => reader.value().ok(),
-                Self::Msgpack { reader, .. } => reader.value().ok(),
-            })
-            .ok_or(ProtocolError::BadFrame(missing))
+        let value = self.advance()?.then(|| self.read().ok());
+        value.flatten().ok_or(ProtocolError::BadFrame(missing))
     }
 
     /// A map with one-letter keys, or 0 in place of an empty one.
     pub(super) fn head<T: Head>(&mut self) -> Result<Option<Box<T>>, ProtocolError> {
         const BAD: ProtocolError = ProtocolError::BadFrame("its head is neither 0 nor a map");
-        if self.advance().is_none() {
+        if !self.advance()? {
             return Ok(None);
         }
-        let zero = match self {
-            Self::Json { reader, .. } => reader.peek() == Some(b'0') && reader.take(b'0'),
-            Self::Msgpack { reader, .. } => reader.rest().first() == Some(&0) && reader.integer().is_some(),
+        let number = match self {
+            Self::Json { reader, .. } => reader.integer(),
+            Self::Msgpack { reader, .. } => reader.integer(),
         };
-        if zero {
-            return Ok(None);
+        match number {
+            Some(0) => return Ok(None),
+            Some(_) => return Err(BAD),
+            None => {}
         }
-        let map: Map<String, Value> = match self {
-            Self::Json { reader, .. } => reader.value(),
-            Self::Msgpack { reader, .. } => reader.value(),
-        }
-        .map_err(|_| BAD)?;
+        let is_map = match self {
+            Self::Json { reader, .. } => reader.peek() == Some(b'{'),
+            Self::Msgpack { reader, .. } => reader.clone().map().is_some(),
+        };
+        let map: Map<String, Value> = if is_map { self.read().map_err(|_| BAD)? } else { return Err(BAD) };
         T::from_map(map).map(Box::new).map(Some).ok_or(BAD)
     }
 
     /// Where the last field is, which may be absent: all bytes up to the end of the array.
     pub(super) fn tail(mut self) -> Result<(u32, u32), ProtocolError> {
-        const BAD: ProtocolError = ProtocolError::BadFrame("its end is missing");
-        let present = self.advance().is_some();
+        let present = self.advance()?;
         let (start, end) = match &mut self {
             Self::Json { reader, frame, .. } => {
-                let closing = frame.iter().rposition(|byte| !byte.is_ascii_whitespace()).ok_or(BAD)?;
-                if frame.get(closing) != Some(&b']') {
-                    return Err(BAD);
-                }
-                (if present { reader.position() } else { closing }, closing)
-            }
-            Self::Msgpack { left, .. } if *left > 0 => {
-                return Err(ProtocolError::BadFrame("it has too many fields"));
+                let end = frame.iter().rposition(|byte| !byte.is_ascii_whitespace());
+                let end = end.filter(|end| frame.get(*end) == Some(&b']')).ok_or(NO_END)?;
+                (reader.position(), end)
             }
             Self::Msgpack { reader, frame, .. } => (frame.len() - reader.rest().len(), frame.len()),
         };
         match (u32::try_from(start), u32::try_from(end)) {
-            (Ok(start), Ok(end)) if start <= end => Ok((start, end)),
-            _ => Err(BAD),
+            (Ok(start), Ok(end)) if start < end && present => Ok((start, end)),
+            (Ok(start), Ok(end)) if start == end && !present => Ok((start, end)),
+            _ => Err(NO_END),
         }
     }
 
-    /// Succeeds if the frame ends here. Fields that a later version may add are ignored.
-    pub(super) fn end(self) -> Result<(), ProtocolError> {
-        if let Self::Json { mut reader, first: false, .. } = self
-            && reader.peek() != Some(b']')
-            && !reader.take(b',')
-        {
-            return Err(ProtocolError::BadFrame("its end is missing"));
+    /// Succeeds if the frame ends here. Fields that a later version may have added are ignored.
+    pub(super) fn end(mut self) -> Result<(), ProtocolError> {
+        while self.advance()? {
+            let skipped = match &mut self {
+                Self::Json { reader, .. } => reader.skip(),
+                Self::Msgpack { reader, .. } => reader.skip(),
+            };
+            skipped.map_err(|_| NO_END)?;
         }
-        Ok(())
+        let ended = match self {
+            Self::Json { mut reader, .. } => reader.take(b']') && reader.end().is_ok(),
+            Self::Msgpack { reader, .. } => reader.end().is_ok(),
+        };
+        if ended { Ok(()) } else { Err(NO_END) }
     }
 
-    /// Steps to the next field; `None` if there is none.
-    fn advance(&mut self) -> Option<()> {
+    /// Steps to the next field; whether there is one.
+    fn advance(&mut self) -> Result<bool, ProtocolError> {
         match self {
             Self::Json { reader, first, .. } => {
-                let more = std::mem::take(first) || reader.take(b',');
-                (more && reader.peek() != Some(b']')).then_some(())
+                let first = std::mem::take(first);
+                let comma = !first && reader.take(b',');
+                match reader.peek() {
+                    None => Err(NO_END),
+                    Some(b']') if comma => Err(NO_END),
+                    Some(b']') => Ok(false),
+                    Some(_) if first || comma => Ok(true),
+                    Some(_) => Err(NO_END),
+                }
             }
             Self::Msgpack { left, .. } => {
-                *left = left.checked_sub(1)?;
-                Some(())
+                let more = *left > 0;
+                *left = left.saturating_sub(1);
+                Ok(more)
             }
+        }
+    }
+
+    /// Decodes the field, nested at most [`DEPTH`] deep.
+    fn read<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
+        match self {
+            Self::Json { reader, .. } => JsonReader::new(reader.skip()?, DEPTH)?.value(),
+            Self::Msgpack { reader, .. } => reader.value(),
         }
     }
 }

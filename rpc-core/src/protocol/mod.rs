@@ -71,6 +71,19 @@ impl Protocol {
         }
     }
 
+    /// The subprotocol's name.
+    pub(crate) fn name(self) -> &'static str {
+        Subprotocol { protocol: self }.name()
+    }
+
+    /// How many bytes stand between the frames of a packet.
+    pub(crate) fn separator_len(self) -> usize {
+        match self {
+            Self::Native(Codec::Json) => 1,
+            Self::Native(Codec::MessagePack) => 0,
+        }
+    }
+
     /// A packet around `body`.
     pub(crate) fn packet(self, body: impl Into<Bytes>) -> Packet {
         match self {

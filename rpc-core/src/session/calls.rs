@@ -1,7 +1,7 @@
 //! The two tables of calls: those made here and those taken from the peer.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     hash::{BuildHasherDefault, Hasher},
     time::{Duration, Instant},
 };
@@ -28,6 +28,17 @@ impl Earliest {
     pub(super) fn get(self) -> Option<Instant> {
         self.0
     }
+
+    fn has_passed(self, now: Instant) -> bool {
+        self.0.is_some_and(|bound| bound <= now)
+    }
+
+    /// Puts the next look off by a millisecond per 1,024 deadlines, so that looking stays cheap however many there are
+    /// and however they are spread.
+    fn pace(&mut self, now: Instant, deadlines: usize) {
+        let pause = Duration::from_millis((deadlines / 1024) as u64);
+        self.0 = self.0.map(|bound| bound.max(now.checked_add(pause).unwrap_or(bound)));
+    }
 }
 
 /// Calls made here.
@@ -37,17 +48,23 @@ pub(super) struct Outgoing {
     free: Vec<usize>,
     /// Requests that the peer has and has not answered, given up or not: it counts them as in flight.
     by_id: HashMap<u64, Option<CallKey>, BuildHasherDefault<OwnIds>>,
-    unsent: VecDeque<Unsent>,
+    /// Calls that wait, in their order; by the number under which their slot knows them.
+    unsent: BTreeMap<u64, (CallKey, Unsent)>,
+    last_unsent: u64,
     last_id: Option<RequestId>,
     role: Role,
     pub(super) earliest: Earliest,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Slot {
     Free,
-    /// Waits in `unsent`.
+    /// The call is over and nobody was told yet, so that its key cannot name another one.
+    Over {
+        wanted: bool,
+    },
     Unsent {
+        number: u64,
         deadline: Option<Instant>,
     },
     Sent {
@@ -59,11 +76,11 @@ enum Slot {
 /// A call or notification that could not be sent at once.
 #[derive(Debug)]
 pub(super) struct Unsent {
-    pub(super) key: CallKey,
     pub(super) oneway: bool,
     pub(super) method: Box<str>,
     pub(super) head: Option<Box<RequestHead>>,
     pub(super) params: Payload,
+    pub(super) deadline: Option<Instant>,
 }
 
 /// A call that its deadline has ended.
@@ -79,81 +96,105 @@ impl Outgoing {
             slots: Vec::new(),
             free: Vec::new(),
             by_id: HashMap::default(),
-            unsent: VecDeque::new(),
+            unsent: BTreeMap::new(),
+            last_unsent: 0,
             last_id: None,
             role,
             earliest: Earliest::default(),
         }
     }
 
-    /// Takes a key for a call that waits.
-    pub(super) fn reserve(&mut self, deadline: Option<Instant>) -> CallKey {
+    /// The id of the next request; `None` when ids are exhausted.
+    pub(super) fn next_id(&self) -> Option<RequestId> {
+        let id = match (self.last_id, self.role) {
+            (Some(last), _) => RequestId(last.0 + 2),
+            (None, Role::Client) => RequestId(1),
+            (None, Role::Server) => RequestId(2),
+        };
+        (id <= RequestId::MAX).then_some(id)
+    }
+
+    /// Notes a request that has been sent as [`Self::next_id`].
+    pub(super) fn insert_sent(&mut self, id: RequestId, deadline: Option<Instant>) -> CallKey {
+        let key = self.reserve(Slot::Sent { id, deadline }, deadline);
+        self.last_id = Some(id);
+        self.by_id.insert(id.0, Some(key));
+        key
+    }
+
+    /// Keeps a call until it can be sent.
+    pub(super) fn insert_unsent(&mut self, unsent: Unsent) -> CallKey {
+        self.last_unsent += 1;
+        let (number, deadline) = (self.last_unsent, unsent.deadline);
+        let key = self.reserve(Slot::Unsent { number, deadline }, deadline);
+        self.unsent.insert(number, (key, unsent));
+        key
+    }
+
+    fn reserve(&mut self, slot: Slot, deadline: Option<Instant>) -> CallKey {
         if let Some(deadline) = deadline {
             self.earliest.add(deadline);
         }
-        let slot = Slot::Unsent { deadline };
-        if let Some(index) = self.free.pop() {
-            if let Some(place) = self.slots.get_mut(index) {
-                *place = slot;
-            }
+        if let Some(index) = self.free.pop()
+            && let Some(place) = self.slots.get_mut(index)
+        {
+            *place = slot;
             return CallKey(index);
         }
         self.slots.push(slot);
         CallKey(self.slots.len() - 1)
     }
 
-    /// Gives the call its id, which makes it in flight; `None` when ids are exhausted.
-    pub(super) fn send(&mut self, key: CallKey) -> Option<RequestId> {
-        let id = match (self.last_id, self.role) {
-            (Some(last), _) => RequestId(last.0 + 2),
-            (None, Role::Client) => RequestId(1),
-            (None, Role::Server) => RequestId(2),
-        };
-        if id > RequestId::MAX {
-            return None;
-        }
-        self.last_id = Some(id);
-        if let Some(slot) = self.slots.get_mut(key.0)
-            && let Slot::Unsent { deadline } = *slot
-        {
-            *slot = Slot::Sent { id, deadline };
-        }
-        self.by_id.insert(id.0, Some(key));
-        Some(id)
-    }
-
     pub(super) fn in_flight(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// Whether the last id was used and its call is over.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.by_id.is_empty() && self.next_id().is_none()
     }
 
     pub(super) fn has_unsent(&self) -> bool {
         !self.unsent.is_empty()
     }
 
-    pub(super) fn push_unsent(&mut self, unsent: Unsent) {
-        self.unsent.push_back(unsent);
+    /// The call that has waited longest, if `may_send` lets it go. Its key is still taken.
+    pub(super) fn pop_unsent(&mut self, may_send: impl FnOnce(&Unsent) -> bool) -> Option<(CallKey, Unsent)> {
+        let next = self.unsent.first_entry()?;
+        may_send(&next.get().1).then(|| next.remove())
     }
 
-    /// The next call to send, skipping those that have ended meanwhile.
-    pub(super) fn pop_unsent(&mut self, mut may_send: impl FnMut(&Unsent) -> bool) -> Option<Unsent> {
-        while let Some(next) = self.unsent.front() {
-            let waiting = matches!(self.slots.get(next.key.0), Some(Slot::Unsent { .. }));
-            if waiting && !may_send(next) {
-                return None;
-            }
-            let next = self.unsent.pop_front()?;
-            if waiting {
-                return Some(next);
-            }
-            self.free.push(next.key.0);
+    /// Notes that a call which has waited was sent as [`Self::next_id`].
+    pub(super) fn sent(&mut self, key: CallKey, id: RequestId, deadline: Option<Instant>) {
+        if let Some(slot) = self.slots.get_mut(key.0) {
+            *slot = Slot::Sent { id, deadline };
         }
-        None
+        self.last_id = Some(id);
+        self.by_id.insert(id.0, Some(key));
+    }
+
+    /// Makes `id` the next one.
+    #[cfg(test)]
+    pub(super) fn skip_ids_to(&mut self, id: RequestId) {
+        self.last_id = Some(RequestId(id.0 - 2));
+    }
+
+    /// How many keys there is memory for.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    /// How many keys are taken.
+    #[cfg(test)]
+    pub(super) fn live(&self) -> usize {
+        self.slots.len() - self.free.len()
     }
 
     /// Ends the call that the peer has answered. `None` if nobody waits for it.
     pub(super) fn answered(&mut self, id: RequestId) -> Option<CallKey> {
         let key = self.by_id.remove(&id.0)??;
-        self.release(key);
+        self.finish(key);
         Some(key)
     }
 
@@ -161,27 +202,51 @@ impl Outgoing {
     ///
     /// The peer counts it as in flight until it has answered, so `by_id` does as well.
     pub(super) fn give_up(&mut self, key: CallKey) -> Option<RequestId> {
-        match self.slots.get_mut(key.0)? {
-            slot @ Slot::Unsent { .. } => {
-                // The key is free when the call comes up in `unsent`.
-                *slot = Slot::Free;
+        let slot = self.slots.get_mut(key.0)?;
+        match *slot {
+            Slot::Free => None,
+            Slot::Over { .. } => {
+                *slot = Slot::Over { wanted: false };
+                None
+            }
+            Slot::Unsent { number, .. } => {
+                self.release(key);
+                self.unsent.remove(&number);
                 None
             }
             Slot::Sent { id, .. } => {
-                let id = *id;
-                if let Some(waiting) = self.by_id.get_mut(&id.0) {
-                    *waiting = None;
-                }
                 self.release(key);
+                self.forget(id);
                 Some(id)
             }
-            Slot::Free => None,
         }
     }
 
-    /// Ends a call that was never in flight.
-    pub(super) fn release(&mut self, key: CallKey) {
+    /// Waits no longer for the answer to a request that the peer still has.
+    fn forget(&mut self, id: RequestId) {
+        if let Some(waiting) = self.by_id.get_mut(&id.0) {
+            *waiting = None;
+        }
+    }
+
+    /// Ends a call whose end is going to be reported.
+    pub(super) fn finish(&mut self, key: CallKey) {
         if let Some(slot) = self.slots.get_mut(key.0) {
+            *slot = Slot::Over { wanted: true };
+        }
+    }
+
+    /// The end of a call is being reported; whether anybody still wants to know.
+    pub(super) fn reported(&mut self, key: CallKey) -> bool {
+        let wanted = matches!(self.slots.get(key.0), Some(Slot::Over { wanted: true }));
+        self.release(key);
+        wanted
+    }
+
+    fn release(&mut self, key: CallKey) {
+        if let Some(slot) = self.slots.get_mut(key.0)
+            && !matches!(slot, Slot::Free)
+        {
             *slot = Slot::Free;
             self.free.push(key.0);
         }
@@ -190,13 +255,13 @@ impl Outgoing {
     /// Ends every call whose deadline has passed.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Expired> {
         let mut expired = Vec::new();
-        if self.earliest.get().is_none_or(|bound| bound > now) {
+        if !self.earliest.has_passed(now) {
             return expired;
         }
         self.earliest = Earliest::default();
         for (index, slot) in self.slots.iter().enumerate() {
             let (deadline, id) = match slot {
-                Slot::Unsent { deadline: Some(deadline) } => (*deadline, None),
+                Slot::Unsent { deadline: Some(deadline), .. } => (*deadline, None),
                 Slot::Sent { id, deadline: Some(deadline) } => (*deadline, Some(*id)),
                 _ => continue,
             };
@@ -206,8 +271,15 @@ impl Outgoing {
                 self.earliest.add(deadline);
             }
         }
+        self.earliest.pace(now, self.slots.len());
         for call in &expired {
-            self.give_up(call.key);
+            if let Some(Slot::Unsent { number, .. }) = self.slots.get(call.key.0) {
+                self.unsent.remove(number);
+            }
+            if let Some(id) = call.id {
+                self.forget(id);
+            }
+            self.finish(call.key);
         }
         expired
     }
@@ -218,24 +290,24 @@ impl Outgoing {
             self.by_id.drain().filter_map(|(id, key)| Some((id, key?))).collect();
         keys.sort_unstable_by_key(|(id, _)| *id);
         for (_, key) in &keys {
-            self.release(*key);
+            self.finish(*key);
         }
         keys.into_iter().map(|(_, key)| key).collect()
     }
 
     /// Ends every call that was not sent.
     pub(super) fn take_unsent(&mut self) -> Vec<CallKey> {
-        let mut keys = Vec::new();
-        while let Some(unsent) = self.pop_unsent(|_| true) {
-            self.release(unsent.key);
-            keys.push(unsent.key);
+        let keys: Vec<CallKey> = std::mem::take(&mut self.unsent).into_values().map(|(key, _)| key).collect();
+        for key in &keys {
+            self.finish(*key);
         }
         keys
     }
 
     /// Frees memory that only a burst needed.
     pub(super) fn shrink(&mut self) {
-        if self.by_id.is_empty() && self.unsent.is_empty() && self.slots.capacity() > 64 {
+        let spare = self.by_id.is_empty() && self.slots.len() == self.free.len();
+        if spare && self.slots.capacity().max(self.by_id.capacity()) > 64 {
             *self = Self { last_id: self.last_id, ..Self::new(self.role) };
         }
     }
@@ -273,7 +345,7 @@ pub(super) struct Incoming {
 
 #[derive(Debug)]
 struct Taken {
-    deadline: Instant,
+    deadline: Option<Instant>,
     bytes: usize,
 }
 
@@ -297,10 +369,14 @@ impl Incoming {
     }
 
     /// Takes a slot until the request is answered.
-    pub(super) fn insert(&mut self, id: RequestId, deadline: Instant, bytes: usize) {
-        self.earliest.add(deadline);
+    pub(super) fn insert(&mut self, id: RequestId, deadline: Option<Instant>, bytes: usize) {
+        if let Some(deadline) = deadline {
+            self.earliest.add(deadline);
+        }
         self.bytes += bytes;
-        self.calls.insert(id.0, Taken { deadline, bytes });
+        if let Some(before) = self.calls.insert(id.0, Taken { deadline, bytes }) {
+            self.bytes -= before.bytes;
+        }
     }
 
     /// Frees the slot; whether there was one.
@@ -320,18 +396,19 @@ impl Incoming {
 
     /// Frees the slots of all requests whose deadline has passed.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<RequestId> {
-        if self.earliest.get().is_none_or(|bound| bound > now) {
+        if !self.earliest.has_passed(now) {
             return Vec::new();
         }
         self.earliest = Earliest::default();
         let mut expired = Vec::new();
         for (id, taken) in &self.calls {
-            if taken.deadline <= now {
-                expired.push(RequestId(*id));
-            } else {
-                self.earliest.add(taken.deadline);
+            match taken.deadline {
+                Some(deadline) if deadline <= now => expired.push(RequestId(*id)),
+                Some(deadline) => self.earliest.add(deadline),
+                None => {}
             }
         }
+        self.earliest.pace(now, self.calls.len());
         expired.sort_unstable();
         for id in &expired {
             self.remove(*id);
@@ -339,12 +416,18 @@ impl Incoming {
         expired
     }
 
-    /// Frees all slots and forgets the ids: the peer's next link begins anew.
+    /// Frees all slots.
     pub(super) fn take_all(&mut self) -> Vec<RequestId> {
-        let mut ids: Vec<RequestId> = self.calls.keys().map(|id| RequestId(*id)).collect();
+        let mut ids: Vec<RequestId> = self.calls.drain().map(|(id, _)| RequestId(id)).collect();
         ids.sort_unstable();
-        *self = Self::default();
+        self.bytes = 0;
+        self.earliest = Earliest::default();
         ids
+    }
+
+    /// Forgets the ids: the peer's next link begins anew.
+    pub(super) fn forget_ids(&mut self) {
+        self.last_id = None;
     }
 
     /// Frees memory that only a burst needed.
@@ -353,9 +436,4 @@ impl Incoming {
             self.calls = HashMap::new();
         }
     }
-}
-
-/// When a call that may take `timeout` from `now` is over; never, if that is beyond all time.
-pub(super) fn deadline(now: Instant, timeout: Duration) -> Option<Instant> {
-    now.checked_add(timeout)
 }

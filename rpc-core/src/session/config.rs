@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{error::ConfigError, payload::DEFAULT_DEPTH};
 
+/// The deepest nesting that a configuration may allow.
+pub(crate) const MAX_DEPTH: u16 = 127;
+
 /// Which end of the connection a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -19,10 +22,15 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Bytes in one packet.
+    /// Bytes in one packet: 1 MiB unless set, at least 1,024; less counts as that.
     pub packet: u32,
-    /// Requests without an answer.
+    /// Requests without an answer: 1,024 unless set.
     pub in_flight: u32,
+}
+
+impl Limits {
+    /// Every peer takes packets of this size, so that it can be told why something else does not fit.
+    pub(crate) const SMALLEST_PACKET: usize = 1024;
 }
 
 impl Default for Limits {
@@ -46,8 +54,8 @@ pub struct Config {
     pub max_packet: u32,
     /// The most frames taken in one packet: 4,096 unless set. More close the link with 4400.
     pub max_frames: usize,
-    /// How deep a value may be nested: 64 unless set, at most 256, which is what decoding by recursion can stand on a
-    /// thread of 2 MiB. A deeper one fails its call with `INVALID_ARGUMENT`.
+    /// How deep a value may be nested: 64 unless set, at most 127, which is what decoding by recursion can stand on a
+    /// thread of 2 MiB in a debug build. A deeper one fails its call with `INVALID_ARGUMENT`.
     pub max_depth: u16,
     /// How many requests of the peer may be unanswered at once: 1,024 unless set. One more is refused with
     /// `RESOURCE_EXHAUSTED`; a slot is free when its handler has ended. The peer learns it in the handshake, after the model
@@ -89,9 +97,9 @@ impl Config {
     /// Naming the setting and what it may be.
     pub fn check(&self) -> Result<(), ConfigError> {
         let rules = [
-            (self.max_packet < 1024, "max_packet is at least 1024 bytes"),
-            (self.max_frames == 0, "max_frames is at least 1"),
-            (!(1..=256).contains(&self.max_depth), "max_depth is from 1 to 256"),
+            ((self.max_packet as usize) < Limits::SMALLEST_PACKET, "max_packet is at least 1024 bytes"),
+            (self.max_frames < 4096, "max_frames is at least 4096, which every peer may send"),
+            (!(1..=MAX_DEPTH).contains(&self.max_depth), "max_depth is from 1 to 127"),
             (self.max_in_flight == 0, "max_in_flight is at least 1"),
             (self.call_timeout.is_zero(), "call_timeout is more than zero"),
             (self.outbound_mark == 0, "outbound_mark is at least 1 byte"),

@@ -14,16 +14,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(test)]
+pub(crate) use self::config::MAX_DEPTH;
 pub use self::config::{Config, Limits, Role};
 use self::{
     calls::{Incoming, Outgoing, Unsent},
-    outbox::Outbox,
+    outbox::{Outbox, TooLarge},
 };
 use crate::{
     codec::Codec,
     error::{Code, Error, ProtocolError},
     link::Link,
-    message::{Failure, Goaway, Message, Outcome, Request, RequestHead, RequestId, Target},
+    message::{Failure, Goaway, Message, Outcome, Request, RequestHead, RequestId, Target, ValueHead},
     packet::Packet,
     payload::Payload,
     protocol::{Frames, Protocol},
@@ -47,6 +49,14 @@ pub enum Event {
     Goaway(Goaway),
 }
 
+/// What [`Session::poll_event`] has to look at next.
+#[derive(Debug)]
+enum Queued {
+    Event(Event),
+    /// The peer cancels a request. It takes its turn behind the request, which nobody may have been told of yet.
+    Cancel(RequestId),
+}
+
 /// The state of one end of a connection between two peers.
 #[derive(Debug)]
 pub struct Session {
@@ -59,7 +69,9 @@ pub struct Session {
     outgoing: Outgoing,
     incoming: Incoming,
     outbox: Outbox,
-    events: VecDeque<Event>,
+    events: VecDeque<Queued>,
+    /// The latest time that the session was told.
+    now: Option<Instant>,
 }
 
 impl Session {
@@ -73,8 +85,9 @@ impl Session {
             peer_limits: Limits::default(),
             outgoing: Outgoing::new(role),
             incoming: Incoming::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(Protocol::Native(codec)),
             events: VecDeque::new(),
+            now: None,
         }
     }
 
@@ -84,10 +97,16 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`Self::handle_packet`].
+    /// As [`Self::handle_packet`], and if the link is in another codec: the session is detached then.
     pub fn attach(&mut self, mut link: Link) -> Result<(), ProtocolError> {
         self.detach();
+        if link.protocol() != self.protocol {
+            let [expected, found] = [self.protocol, link.protocol()].map(Protocol::name);
+            return Err(ProtocolError::WrongPacketKind { expected, found });
+        }
         self.peer_limits = link.peer_limits();
+        self.outbox.set_limit((self.peer_limits.packet as usize).max(Limits::SMALLEST_PACKET));
+        self.now = self.now.max(Some(link.began_at()));
         let frames = link.take_rest();
         self.link = Some(link);
         self.send_unsent();
@@ -97,23 +116,33 @@ impl Session {
     /// The link is gone. Calls in flight end, those of the peer as cancelled and those made here as unknown; calls
     /// that were not sent wait for the next link.
     pub fn detach(&mut self) {
-        if self.link.take().is_none() {
-            return;
-        }
-        self.outbox.clear();
-        let cancelled = self.incoming.take_all().into_iter().map(Event::Cancelled);
-        self.events.extend(cancelled);
-        for key in self.outgoing.take_in_flight() {
-            let error = Error::unavailable("the connection was lost before the answer").after_execution();
-            self.events.push_back(Event::Answered(key, Err(error.into())));
+        if self.link.take().is_some() {
+            self.outbox.clear();
+            self.end_in_flight(&Error::unavailable("the connection was lost before the answer"));
+            self.incoming.forget_ids();
         }
     }
 
-    /// Ends the session: detaches, and ends the calls that were not sent with `error`.
+    /// Ends every call, those made here with `error`. What is queued can still be sent; the link stays for that.
     pub fn end(&mut self, error: &Error) {
-        self.detach();
+        self.end_in_flight(error);
         for key in self.outgoing.take_unsent() {
-            self.events.push_back(Event::Answered(key, Err(error.clone().into())));
+            self.report(Event::Answered(key, Err(error.clone().into())));
+        }
+    }
+
+    fn end_in_flight(&mut self, error: &Error) {
+        // Nobody could be told how they ended; an id may be another request's by then.
+        self.events.retain(|queued| match queued {
+            Queued::Event(Event::Request(request)) => request.id.is_none(),
+            Queued::Event(_) => true,
+            Queued::Cancel(_) => false,
+        });
+        for id in self.incoming.take_all() {
+            self.report(Event::Cancelled(id));
+        }
+        for key in self.outgoing.take_in_flight() {
+            self.report(Event::Answered(key, Err(error.clone().after_execution().into())));
         }
     }
 
@@ -126,6 +155,7 @@ impl Session {
         if packet.len() > self.config.max_packet as usize {
             return Err(ProtocolError::PacketTooLarge(self.config.max_packet as usize));
         }
+        self.now = Some(now);
         let Some(link) = &mut self.link else { return Ok(()) };
         let frames = link.handle_packet(now, packet)?;
         self.handle_frames(frames)
@@ -135,12 +165,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// If the peer was silent for too long: send a close frame with the error's code, then detach.
+    /// If the peer was silent for too long, or no ids are left: send a close frame with the error's code, then detach.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ProtocolError> {
+        self.now = Some(now);
         for call in self.outgoing.expire(now) {
             let error = Error::new(Code::DeadlineExceeded, "no answer within the deadline");
             let error = if call.id.is_some() { error.after_execution() } else { error };
-            self.events.push_back(Event::Answered(call.key, Err(error.into())));
+            self.report(Event::Answered(call.key, Err(error.into())));
             if let Some(id) = call.id {
                 self.push(&Message::Cancel(id));
             }
@@ -148,18 +179,22 @@ impl Session {
         for id in self.incoming.expire(now) {
             let error = Error::new(Code::DeadlineExceeded, "the method took too long").after_execution();
             self.push_answer(id, &Err(error.into()));
-            self.events.push_back(Event::Cancelled(id));
+            self.report(Event::Cancelled(id));
         }
-        match &mut self.link {
-            Some(link) => link.handle_timeout(now),
-            None => Ok(()),
+        self.send_unsent();
+        let Some(link) = &mut self.link else { return Ok(()) };
+        link.handle_timeout(now)?;
+        match self.outgoing.is_exhausted() {
+            false => Ok(()),
+            true => Err(ProtocolError::IdsExhausted),
         }
     }
 
     // What is wished.
 
     /// Makes a call. It is sent now if the link, the peer's cap on calls in flight and the outbound mark allow, else
-    /// as soon as they do; `timeout` runs from now either way.
+    /// as soon as they do. `timeout` ends it here and runs from now either way; the peer learns a deadline from
+    /// [`RequestHead::timeout`], from which the time that the call had to wait is taken.
     ///
     /// # Errors
     ///
@@ -172,14 +207,15 @@ impl Session {
         params: Payload,
         timeout: Option<Duration>,
     ) -> Result<CallKey, Error> {
+        self.now = Some(now);
         self.check_params(&params)?;
-        let key = self.outgoing.reserve(timeout.and_then(|timeout| calls::deadline(now, timeout)));
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         if self.outgoing.has_unsent() || !self.may_send_request() {
-            self.outgoing.push_unsent(Unsent { key, oneway: false, method: method.into(), head, params });
-        } else {
-            self.send_request(key, method, head.as_deref(), &params);
+            let unsent = Unsent { oneway: false, method: method.into(), head, params, deadline };
+            return Ok(self.outgoing.insert_unsent(unsent));
         }
-        Ok(key)
+        let id = self.push_request(method, head.as_deref(), &params)?;
+        Ok(self.outgoing.insert_sent(id, deadline))
     }
 
     /// Makes a call that has no answer. `None` if it was handed over at once, else the key of the
@@ -196,11 +232,10 @@ impl Session {
     ) -> Result<Option<CallKey>, Error> {
         self.check_params(&params)?;
         if self.outgoing.has_unsent() || !self.may_send() {
-            let key = self.outgoing.reserve(None);
-            self.outgoing.push_unsent(Unsent { key, oneway: true, method: method.into(), head, params });
-            return Ok(Some(key));
+            let unsent = Unsent { oneway: true, method: method.into(), head, params, deadline: None };
+            return Ok(Some(self.outgoing.insert_unsent(unsent)));
         }
-        self.push_request(None, method, head.as_deref(), &params);
+        self.push_call(None, method, head.as_deref(), &params)?;
         Ok(None)
     }
 
@@ -209,11 +244,17 @@ impl Session {
         if let Some(id) = self.outgoing.give_up(key) {
             self.push(&Message::Cancel(id));
         }
+        self.send_unsent();
     }
 
     /// Whether a request of the peer finds a slot. If not, refuse it with [`Self::refusal`].
     pub fn has_room_for(&self, request: &Request) -> bool {
         self.incoming.has_room(self.config.max_in_flight, self.config.max_params, request.params_len())
+    }
+
+    /// How many requests of the peer may be unanswered at once.
+    pub fn max_in_flight(&self) -> usize {
+        self.config.max_in_flight as usize
     }
 
     /// What to tell a peer that has more in flight than allowed.
@@ -235,10 +276,12 @@ impl Session {
         asked: Option<Duration>,
         params_len: usize,
     ) {
+        if self.link.is_none() {
+            return self.report(Event::Cancelled(id));
+        }
         let timeout = timeout.unwrap_or(self.config.call_timeout);
         let timeout = asked.map_or(timeout, |asked| asked.min(timeout));
-        let deadline = calls::deadline(now, timeout).unwrap_or(now + self.config.call_timeout);
-        self.incoming.insert(id, deadline, params_len);
+        self.incoming.insert(id, now.checked_add(timeout), params_len);
     }
 
     /// Answers a request that was not taken.
@@ -264,7 +307,19 @@ impl Session {
 
     /// The next thing that has happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        while let Some(event) = self.events.pop_front() {
+            match event {
+                Queued::Event(Event::Answered(key, _)) if !self.outgoing.reported(key) => {}
+                Queued::Event(event) => return Some(event),
+                Queued::Cancel(id) if self.incoming.remove(id) => {
+                    let error = Error::new(Code::Cancelled, "cancelled by the caller").after_execution();
+                    self.push_answer(id, &Err(error.into()));
+                    return Some(Event::Cancelled(id));
+                }
+                Queued::Cancel(_) => {}
+            }
+        }
+        None
     }
 
     /// The next packet to send.
@@ -274,16 +329,16 @@ impl Session {
             return Some(packet);
         }
         let body = self.outbox.pop()?;
-        if self.outgoing.has_unsent() {
-            self.send_unsent();
-        }
+        self.send_unsent();
         Some(self.protocol.packet(body))
     }
 
     /// When to call [`Self::handle_timeout`]; it may find nothing to do then.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let link = self.link.as_ref().and_then(Link::poll_timeout);
-        [self.outgoing.earliest.get(), self.incoming.earliest.get(), link].into_iter().flatten().min()
+        let exhausted = self.now.filter(|_| self.link.is_some() && self.outgoing.is_exhausted());
+        let deadlines = [self.outgoing.earliest.get(), self.incoming.earliest.get()];
+        deadlines.into_iter().chain([link, exhausted]).flatten().min()
     }
 
     // Questions.
@@ -296,6 +351,16 @@ impl Session {
     /// Whether [`Self::poll_transmit`] has something.
     pub fn wants_to_transmit(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.wants_to_transmit() || !self.outbox.is_empty())
+    }
+
+    /// How many events [`Self::poll_event`] may still have.
+    pub fn events(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether so many frames, or a full packet, wait to be sent.
+    pub fn has_batch(&self, frames: usize) -> bool {
+        self.outbox.has_full() || self.outbox.frames() >= frames
     }
 
     /// Whether a packet is full, so that sending it now loses nothing.
@@ -322,6 +387,7 @@ impl Session {
     pub fn shrink(&mut self) {
         self.incoming.shrink();
         self.outgoing.shrink();
+        self.outbox.shrink();
         if self.events.is_empty() && self.events.capacity() > 16 {
             self.events = VecDeque::new();
         }
@@ -350,17 +416,9 @@ impl Session {
         match message {
             Message::Request(request) => return self.handle_request(request),
             Message::Answer { id, head, outcome } => {
-                self.handle_answer(id, head.as_ref().and_then(|head| head.unknown.as_deref()), outcome)?
+                self.handle_answer(id, head.as_deref(), outcome);
             }
-            Message::Cancel(id) => {
-                if self.incoming.remove(id) {
-                    self.push_answer(
-                        id,
-                        &Err(Error::new(Code::Cancelled, "cancelled by the caller").after_execution().into()),
-                    );
-                    self.events.push_back(Event::Cancelled(id));
-                }
-            }
+            Message::Cancel(id) => self.events.push_back(Queued::Cancel(id)),
             Message::Ping(token) => {
                 if let Some(link) = &mut self.link {
                     link.handle_ping(token);
@@ -369,9 +427,7 @@ impl Session {
             // Any packet shows that the peer lives; resume and streams, which the others belong to, are off.
             Message::Pong(_) | Message::Ack(_) | Message::Credit { .. } => {}
             Message::Release { .. } | Message::Item { .. } | Message::Broken { .. } => {}
-            Message::Goaway(goaway) if self.role == Role::Client => {
-                self.events.push_back(Event::Goaway(*goaway))
-            }
+            Message::Goaway(goaway) if self.role == Role::Client => self.report(Event::Goaway(*goaway)),
             Message::Publication(_) | Message::Position { .. } if self.role == Role::Client => {}
             Message::Goaway(_) => return Err(ProtocolError::Unexpected("goaway")),
             Message::Publication(_) => return Err(ProtocolError::Unexpected("publication")),
@@ -388,7 +444,7 @@ impl Session {
             self.incoming.check_id(id, self.role)?;
         }
         match request.head.as_deref().and_then(not_available) {
-            None => self.events.push_back(Event::Request(request)),
+            None => self.report(Event::Request(request)),
             Some(what) => {
                 if let Some(id) = request.id {
                     self.push_answer(id, &Err(Error::new(Code::Unimplemented, what).into()));
@@ -398,50 +454,41 @@ impl Session {
         Ok(())
     }
 
-    fn handle_answer(
-        &mut self,
-        id: RequestId,
-        unknown: Option<&str>,
-        outcome: Outcome,
-    ) -> Result<(), ProtocolError> {
-        let ours = (id.0 % 2 == 1) == (self.role == Role::Client);
-        if !ours {
-            return Err(ProtocolError::WrongParity(id));
+    fn handle_answer(&mut self, id: RequestId, head: Option<&ValueHead>, outcome: Outcome) {
+        // An answer under an id of the peer's ends an upload, and there are none.
+        if (id.0 % 2 == 1) != (self.role == Role::Client) {
+            return;
         }
-        let outcome = match unknown {
-            None => outcome,
-            Some(key) => Err(Failure::Rpc(unknown_key(key).after_execution())),
-        };
         if let Some(key) = self.outgoing.answered(id) {
-            self.events.push_back(Event::Answered(
-                key,
-                outcome.map(|value| value.with_depth(self.config.max_depth)),
-            ));
+            let outcome = match head.and_then(not_available_in_value) {
+                None => outcome.map(|value| value.with_depth(self.config.max_depth)),
+                Some(what) => Err(Error::new(Code::Unimplemented, what).after_execution().into()),
+            };
+            self.report(Event::Answered(key, outcome));
         }
-        if self.outgoing.has_unsent() {
-            self.send_unsent();
-        }
-        Ok(())
+        self.send_unsent();
     }
 
     /// Refuses parameters that the peer would refuse with the whole link.
     fn check_params(&self, params: &Payload) -> Result<(), Error> {
+        self.check_codec(params)?;
         if self.link.as_ref().is_some_and(Link::peer_is_js) {
             params.check_integers().map_err(|error| Error::invalid(error.to_string()))?;
         }
-        match self.fits(params.bytes().len()) {
-            true => Ok(()),
-            false => Err(Error::invalid(format!(
-                "the parameters take {} bytes and the peer accepts packets of {}",
-                params.bytes().len(),
-                self.peer_limits.packet
-            ))),
+        match params.bytes().len() {
+            len if len > self.outbox.limit() => {
+                Err(params_too_large(TooLarge { len, limit: self.outbox.limit() }))
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Whether a frame around so many bytes stays below the peer's limit: 1 KiB is ample for what is around them.
-    fn fits(&self, len: usize) -> bool {
-        len.saturating_add(1024) <= (self.peer_limits.packet as usize).max(2048)
+    fn check_codec(&self, payload: &Payload) -> Result<(), Error> {
+        if payload.codec() == self.codec() {
+            return Ok(());
+        }
+        let message = format!("the payload is {} and the session speaks {}", payload.codec(), self.codec());
+        Err(Error::new(Code::Internal, message))
     }
 
     fn may_send(&self) -> bool {
@@ -452,86 +499,111 @@ impl Session {
         self.may_send() && self.outgoing.in_flight() < self.peer_limits.in_flight as usize
     }
 
+    /// Sends calls that have waited, in their order, as far as they may go.
     fn send_unsent(&mut self) {
-        loop {
+        while self.outgoing.has_unsent() {
             let (may_send, may_send_request) = (self.may_send(), self.may_send_request());
             let allowed = |next: &Unsent| if next.oneway { may_send } else { may_send_request };
-            let Some(next) = self.outgoing.pop_unsent(allowed) else { return };
-            if next.oneway {
-                self.push_request(None, &next.method, next.head.as_deref(), &next.params);
-                self.outgoing.release(next.key);
-                self.events.push_back(Event::Answered(next.key, Ok(Payload::new(self.codec(), Vec::new()))));
-            } else {
-                self.send_request(next.key, &next.method, next.head.as_deref(), &next.params);
+            let Some((key, mut next)) = self.outgoing.pop_unsent(allowed) else { return };
+            if let (Some(head), Some(deadline), Some(now)) = (&mut next.head, next.deadline, self.now) {
+                let left = deadline.saturating_duration_since(now);
+                head.timeout = head.timeout.map(|timeout| timeout.min(left));
             }
+            let ended = match self.send_waited(key, &next) {
+                Ok(()) if !next.oneway => continue,
+                Ok(()) => Ok(Payload::new(self.codec(), Vec::new())),
+                Err(error) => Err(error.into()),
+            };
+            self.outgoing.finish(key);
+            self.report(Event::Answered(key, ended));
         }
     }
 
-    fn send_request(&mut self, key: CallKey, method: &str, head: Option<&RequestHead>, params: &Payload) {
-        match self.outgoing.send(key) {
-            Some(id) => self.push_request(Some(id), method, head, params),
-            None => {
-                self.outgoing.release(key);
-                let error = Error::unavailable("the ids of this session are used up");
-                self.events.push_back(Event::Answered(key, Err(error.into())));
-            }
+    fn send_waited(&mut self, key: CallKey, unsent: &Unsent) -> Result<(), Error> {
+        // It was checked against the limits of the link of that time, if any.
+        self.check_params(&unsent.params)?;
+        if unsent.oneway {
+            return self.push_call(None, &unsent.method, unsent.head.as_deref(), &unsent.params);
         }
+        let id = self.push_request(&unsent.method, unsent.head.as_deref(), &unsent.params)?;
+        self.outgoing.sent(key, id, unsent.deadline);
+        Ok(())
     }
 
     fn push_request(
+        &mut self,
+        method: &str,
+        head: Option<&RequestHead>,
+        params: &Payload,
+    ) -> Result<RequestId, Error> {
+        let id = self.outgoing.next_id();
+        let id = id.ok_or_else(|| Error::unavailable("the ids of this session are used up"))?;
+        self.push_call(Some(id), method, head, params)?;
+        Ok(id)
+    }
+
+    fn push_call(
         &mut self,
         id: Option<RequestId>,
         method: &str,
         head: Option<&RequestHead>,
         params: &Payload,
-    ) {
+    ) -> Result<(), Error> {
         let protocol = self.protocol;
         let len = params.bytes().len() + method.len() + 32;
-        self.outbox.push(self.config.max_frames, len, |body| {
-            protocol.encode_request(id, method, head, params, body)
-        });
+        let write = |body: &mut Vec<u8>| protocol.encode_request(id, method, head, params, body);
+        self.outbox.push(len, write).map_err(params_too_large)
     }
 
     fn push_answer(&mut self, id: RequestId, outcome: &Outcome) {
         if self.link.is_none() {
             return;
         }
-        let replaced = self.check_answer(outcome).err().map(|error| Err(error.after_execution().into()));
-        let outcome = replaced.as_ref().unwrap_or(outcome);
-        let len = match outcome {
-            Ok(value) | Err(Failure::App(value)) => value.bytes().len() + 32,
-            Err(Failure::Rpc(_)) => 128,
-        };
-        let protocol = self.protocol;
-        self.outbox.push(self.config.max_frames, len, |body| protocol.encode_answer(id, outcome, body));
+        let result = self.check_answer(outcome).and_then(|()| self.push_outcome(id, outcome));
+        if let Err(error) = result {
+            // Every peer takes a frame of this size.
+            let _ = self.push_outcome(id, &Err(error.after_execution().into()));
+        }
     }
 
-    /// Refuses results that the peer would refuse with the whole link.
+    fn push_outcome(&mut self, id: RequestId, outcome: &Outcome) -> Result<(), Error> {
+        let len = match outcome {
+            Ok(value) | Err(Failure::App(value)) => value.bytes().len() + 32,
+            Err(Failure::Rpc(error)) => error.message().len() + 128,
+        };
+        let protocol = self.protocol;
+        let pushed = self.outbox.push(len, |body| protocol.encode_answer(id, outcome, body));
+        pushed.map_err(|TooLarge { len, limit }| {
+            let message = format!("the answer takes {len} bytes and the peer accepts packets of {limit}");
+            Error::new(Code::ResourceExhausted, message)
+        })
+    }
+
+    /// Refuses results that the peer could not read.
     fn check_answer(&self, outcome: &Outcome) -> Result<(), Error> {
         let (Ok(value) | Err(Failure::App(value))) = outcome else { return Ok(()) };
+        self.check_codec(value)?;
         if self.link.as_ref().is_some_and(Link::peer_is_js) {
             value.check_integers().map_err(|error| Error::new(Code::OutOfRange, error.to_string()))?;
         }
-        match self.fits(value.bytes().len()) {
-            true => Ok(()),
-            false => Err(Error::new(
-                Code::ResourceExhausted,
-                format!(
-                    "the result takes {} bytes and the peer accepts packets of {}",
-                    value.bytes().len(),
-                    self.peer_limits.packet
-                ),
-            )),
-        }
+        Ok(())
+    }
+
+    fn report(&mut self, event: Event) {
+        self.events.push_back(Queued::Event(event));
     }
 
     fn push(&mut self, message: &Message) {
-        if self.link.is_none() {
-            return;
+        if self.link.is_some() {
+            let protocol = self.protocol;
+            // Every peer takes a frame of this size.
+            let _ = self.outbox.push(32, |body| protocol.encode(message, body));
         }
-        let protocol = self.protocol;
-        self.outbox.push(self.config.max_frames, 32, |body| protocol.encode(message, body));
     }
+}
+
+fn params_too_large(TooLarge { len, limit }: TooLarge) -> Error {
+    Error::invalid(format!("the call takes {len} bytes and the peer accepts packets of {limit}"))
 }
 
 /// What a request asks for that this version does not have.
@@ -542,14 +614,25 @@ fn not_available(head: &RequestHead) -> Option<String> {
         Target::Service if !head.caps.is_empty() => "capabilities in parameters",
         Target::Service if !head.streams.is_empty() => "streams in parameters",
         Target::Service if !head.refs.is_empty() => "results of other calls as parameters",
-        Target::Service if head.keep => "keeping a result",
-        Target::Service => return head.unknown.as_deref().map(|key| unknown_key(key).message().to_owned()),
+        Target::Service if head.keep => "kept results",
+        Target::Service => return head.unknown.as_deref().map(unknown_key),
     };
     Some(format!("{what} are not available in this version"))
 }
 
-fn unknown_key(key: &str) -> Error {
-    Error::new(Code::Unimplemented, format!("the head's key {} is not known here", key.escape_debug()))
+/// What an answer brings that this version does not have.
+fn not_available_in_value(head: &ValueHead) -> Option<String> {
+    let what = match head {
+        ValueHead { caps, .. } if !caps.is_empty() => "capabilities in results",
+        ValueHead { streams, .. } if !streams.is_empty() => "streams in results",
+        ValueHead { unknown, .. } => return unknown.as_deref().map(unknown_key),
+    };
+    Some(format!("{what} are not available in this version"))
+}
+
+fn unknown_key(key: &str) -> String {
+    let shown: String = key.chars().take(16).flat_map(char::escape_debug).collect();
+    format!("the head's key {shown} is not known here")
 }
 
 #[cfg(test)]

@@ -2,33 +2,85 @@
 
 use std::collections::VecDeque;
 
-/// How many bytes of frames go into one packet: 16 KiB. A larger frame travels alone.
+use crate::protocol::Protocol;
+
+/// How many bytes of frames go into one packet: 16 KiB, or what the peer takes if that is less. A larger frame travels
+/// alone. Even the smallest frames are then fewer than the 4,096 that a packet may have.
 const FILL: usize = 16 << 10;
 
 /// The bodies of packets that no link has taken yet. Frames are written straight into the newest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     full: VecDeque<Vec<u8>>,
     open: Vec<u8>,
+    /// Frames in `open`.
     frames: usize,
     /// Bytes in `full`.
     queued: usize,
+    /// Bytes that stand between two frames.
+    separator: usize,
+    /// The largest packet that the peer takes.
+    limit: usize,
+}
+
+/// A frame that the peer would not take; it was not added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLarge {
+    pub(super) len: usize,
+    pub(super) limit: usize,
 }
 
 impl Outbox {
-    /// Adds one frame, which `write` appends to the body it is given.
-    pub(super) fn push(&mut self, max_frames: usize, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        if !self.open.is_empty() && (self.open.len() + len > FILL || self.frames == max_frames) {
+    pub(super) fn new(protocol: Protocol) -> Self {
+        Self {
+            full: VecDeque::new(),
+            open: Vec::new(),
+            frames: 0,
+            queued: 0,
+            separator: protocol.separator_len(),
+            limit: usize::MAX,
+        }
+    }
+
+    /// Sets the largest packet that the peer takes.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// The largest packet that the peer takes.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Adds one frame of about `len` bytes, which `write` appends to the body it is given.
+    pub(super) fn push(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), TooLarge> {
+        let fill = FILL.min(self.limit);
+        if !self.open.is_empty() && self.open.len() + len > fill {
             self.close();
         }
         if self.open.capacity() == 0 {
             self.open.reserve(len + 64);
         }
+        let others = self.open.len();
         write(&mut self.open);
+        let start = if others == 0 { 0 } else { others + self.separator };
+        let len = self.open.len() - start;
+        if len > self.limit {
+            self.open.truncate(others);
+            return Err(TooLarge { len, limit: self.limit });
+        }
+        if others > 0 && self.open.len() > fill {
+            // It was larger than expected: it begins the next packet.
+            let frame = self.open.split_off(start);
+            self.open.truncate(others);
+            self.close();
+            self.open = frame;
+        }
         self.frames += 1;
-        if self.open.len() >= FILL {
+        if self.open.len() >= fill {
             self.close();
         }
+        Ok(())
     }
 
     /// Bytes not taken by a link yet.
@@ -45,6 +97,11 @@ impl Outbox {
         !self.full.is_empty()
     }
 
+    /// Frames in the packet that is not full.
+    pub(super) fn frames(&self) -> usize {
+        self.frames
+    }
+
     /// The oldest packet.
     pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
         if let Some(body) = self.full.pop_front() {
@@ -56,9 +113,20 @@ impl Outbox {
         (!body.is_empty()).then_some(body)
     }
 
-    /// Forgets all that was not taken.
+    /// Forgets all that was not taken, and the limit of the peer for whom it was.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.full = VecDeque::new();
+        self.open = Vec::new();
+        self.frames = 0;
+        self.queued = 0;
+        self.limit = usize::MAX;
+    }
+
+    /// Frees memory that only a burst needed.
+    pub(super) fn shrink(&mut self) {
+        if self.full.is_empty() && self.full.capacity() > 16 {
+            self.full = VecDeque::new();
+        }
     }
 
     fn close(&mut self) {

@@ -1,10 +1,12 @@
 //! The subjects: a file each, and the three matches below that name them.
 //!
-//! A new RPC subject implements [`Rpc`](crate::rpc::Rpc) and `serve` in its own file, and gets a variant here; the
-//! compiler then lists what is left. One of Trunkline's answers [`Subject::codec`], which holds it to the targets.
+//! A new RPC subject implements [`Rpc`](crate::rpc::Rpc) and `serve` in its own file, and gets a variant
+//! here; the compiler then lists what is left. One of Trunkline's answers [`Subject::codec`], which holds it
+//! to the targets.
 
 mod jsonrpsee;
 mod tarpc;
+mod trunkline;
 mod tung;
 
 use std::any::Any;
@@ -32,6 +34,8 @@ pub(crate) enum Subject {
     Jsonrpsee,
     /// tarpc with bincode over TCP.
     Tarpc,
+    TrunklineJson,
+    TrunklineMsgpack,
 }
 
 /// The codec of a Trunkline subject, which decides its targets.
@@ -49,6 +53,7 @@ impl Subject {
             Self::TungNaive => tung::serve(listener, Flush::EachMessage).await,
             Self::Jsonrpsee => jsonrpsee::serve(listener).await,
             Self::Tarpc => tarpc::serve(listener).await,
+            Self::TrunklineJson | Self::TrunklineMsgpack => trunkline::serve(listener).await,
         }
     }
 
@@ -64,6 +69,8 @@ impl Subject {
             Self::TungNaive => tung::start(address, load, meter, Flush::EachMessage).await,
             Self::Jsonrpsee => rpc::start::<jsonrpsee::Peer>(address, load, meter).await,
             Self::Tarpc => rpc::start::<tarpc::Peer>(address, load, meter).await,
+            Self::TrunklineJson => rpc::start::<trunkline::Json>(address, load, meter).await,
+            Self::TrunklineMsgpack => rpc::start::<trunkline::MessagePack>(address, load, meter).await,
         }
     }
 
@@ -73,6 +80,8 @@ impl Subject {
             Self::Tung | Self::TungNaive => Box::new(tung::hold(address, connections).await?),
             Self::Jsonrpsee => Box::new(rpc::hold::<jsonrpsee::Peer>(address, connections).await?),
             Self::Tarpc => Box::new(rpc::hold::<tarpc::Peer>(address, connections).await?),
+            Self::TrunklineJson => Box::new(rpc::hold::<trunkline::Json>(address, connections).await?),
+            Self::TrunklineMsgpack => Box::new(rpc::hold::<trunkline::MessagePack>(address, connections).await?),
         })
     }
 
@@ -80,6 +89,8 @@ impl Subject {
     pub(crate) fn codec(self) -> Option<Codec> {
         match self {
             Self::Tung | Self::TungNaive | Self::Jsonrpsee | Self::Tarpc => None,
+            Self::TrunklineJson => Some(Codec::Json),
+            Self::TrunklineMsgpack => Some(Codec::MessagePack),
         }
     }
 
@@ -89,6 +100,8 @@ impl Subject {
             Self::TungNaive => "tung-naive",
             Self::Jsonrpsee => "jsonrpsee",
             Self::Tarpc => "tarpc",
+            Self::TrunklineJson => "trunkline-json",
+            Self::TrunklineMsgpack => "trunkline-msgpack",
         }
     }
 }

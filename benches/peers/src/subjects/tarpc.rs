@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use futures_util::StreamExt;
+use tarpc::client;
 use tarpc::context::{self, Context};
 use tarpc::serde_transport;
 use tarpc::server::{BaseChannel, Channel};
 use tarpc::tokio_serde::formats::Bincode;
-use tarpc::{client, server};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
@@ -45,7 +45,7 @@ pub(crate) async fn serve(listener: TcpListener) -> Result<()> {
         stream.set_nodelay(true)?;
         let frames = Framed::new(stream, LengthDelimitedCodec::new());
         let transport = serde_transport::new(frames, Bincode::default());
-        let channel = BaseChannel::new(server::Config { pending_response_buffer: IN_FLIGHT }, transport);
+        let channel = BaseChannel::with_defaults(transport);
         tokio::spawn(channel.execute(Service.serve()).for_each(|response| async {
             tokio::spawn(response);
         }));
@@ -63,7 +63,6 @@ impl Rpc for Peer {
         let transport = serde_transport::new(frames, Bincode::default());
         let mut config = client::Config::default();
         config.max_in_flight_requests = IN_FLIGHT;
-        config.pending_request_buffer = IN_FLIGHT;
         Ok(Self(BenchClient::new(config, transport).spawn()))
     }
 
@@ -80,5 +79,6 @@ impl Rpc for Peer {
     }
 }
 
-// Raised from 1,000 in flight and buffers of 100, so that no default throttles a workload.
+// Raised from 1,000, so that no default throttles a workload. The buffers keep their 100: with 8,192 both
+// sides take turns at 1,024 in flight and tarpc loses about a sixth of its rate.
 const IN_FLIGHT: usize = 8_192;

@@ -1,7 +1,8 @@
-//! Raw tokio-tungstenite with its default buffers, echoing opaque bytes: no codec, no dispatch, no task per call.
+//! Raw tokio-tungstenite with its default buffers, echoing opaque bytes: no codec, no dispatch, no task per
+//! call.
 //!
-//! With [`Flush::WhenIdle`] either side feeds its output while input is already buffered, and flushes once when it is
-//! about to wait. That is the floor of a WebSocket RPC with one message per call.
+//! With [`Flush::WhenIdle`] either side feeds its output while input is already buffered, and flushes once
+//! when it is about to wait. That is the floor of a WebSocket RPC with one message per call.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -67,7 +68,8 @@ pub(crate) async fn hold(address: SocketAddr, connections: usize) -> Result<Vec<
     Ok(sockets)
 }
 
-/// Keeps `load.in_flight` messages outstanding; what comes back goes out again, so a changed byte shows at the end.
+/// Keeps `load.in_flight` messages outstanding; what comes back goes out again, so a changed byte shows at
+/// the end.
 async fn call(mut socket: Socket, load: Load, meter: Arc<Meter>) -> Result<()> {
     let mut in_flight = VecDeque::with_capacity(load.in_flight);
     for slot in 0..load.in_flight {

@@ -1,0 +1,229 @@
+//! The server for black-box tests: methods that misbehave on purpose, users with known tokens, and counters.
+//!
+//! `cargo run --example conformance -- --listen 127.0.0.1:0 --profile test` prints `{"listening":"127.0.0.1:PORT"}` first.
+
+#![allow(missing_docs, reason = "an example is its own documentation")]
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use trunkline::{
+    Attr, Code, Credentials, Error, Heartbeat, Hub, Result, ResultExt, Server, ServerBuilder, User, Value, attr, data,
+    json, service,
+};
+
+const ADMIN: Attr<bool> = attr("admin");
+
+#[service(namespace = "public")]
+pub trait Public {
+    /// Answers at once, before any login.
+    #[method(public)]
+    async fn ping(&self) -> String;
+}
+
+#[service]
+pub trait Conformance {
+    /// Gives back what it was sent.
+    async fn echo(&self, x: Value) -> Value;
+
+    /// Takes its time, and ends when it is cancelled.
+    async fn sleep(&self, ms: u64) -> u64;
+
+    /// Takes its time, cancelled or not.
+    async fn stuck(&self, ms: u64) -> Result<u64>;
+
+    /// A text of `n` bytes.
+    async fn blob(&self, n: usize) -> Result<String>;
+
+    /// Fails in the way that is asked for: `typed`, `untyped` or `panic`.
+    async fn fail(&self, how: String) -> Result<Value, Failed>;
+
+    /// Who the caller is.
+    async fn whoami(&self, user: User) -> String;
+
+    /// What the server counts.
+    #[method(requires = ADMIN)]
+    async fn stats(&self, hub: Hub) -> Stats;
+}
+
+/// The typed error of `fail`.
+#[data(error)]
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    #[error("failed as asked")]
+    Typed { reason: String },
+    #[error("internal")]
+    #[other]
+    Other(Error),
+}
+
+#[data]
+pub struct Stats {
+    pub connections: usize,
+    pub in_flight: u64,
+    pub handlers_started: u64,
+    pub handlers_ended: u64,
+    pub panics: u64,
+    /// Resident memory in bytes; 0 where the system does not tell.
+    pub rss: u64,
+}
+
+#[derive(Default)]
+struct App {
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    started: AtomicU64,
+    ended: AtomicU64,
+    panics: AtomicU64,
+}
+
+/// A handler that is running.
+struct Running(Arc<Counts>);
+
+impl Running {
+    fn new(counts: &Arc<Counts>) -> Self {
+        counts.started.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(counts))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Public for App {
+    async fn ping(&self) -> String {
+        "pong".to_owned()
+    }
+}
+
+impl Conformance for App {
+    async fn echo(&self, x: Value) -> Value {
+        let _running = Running::new(&self.counts);
+        x
+    }
+
+    async fn sleep(&self, ms: u64) -> u64 {
+        let _running = Running::new(&self.counts);
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        ms
+    }
+
+    async fn stuck(&self, ms: u64) -> Result<u64> {
+        let running = Running::new(&self.counts);
+        let work = async move {
+            let _running = running;
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            ms
+        };
+        tokio::spawn(work).await.or_internal()
+    }
+
+    async fn blob(&self, n: usize) -> Result<String> {
+        let _running = Running::new(&self.counts);
+        if n > 64 << 20 {
+            return Err(Error::new(Code::OutOfRange, "at most 64 MiB"));
+        }
+        Ok("x".repeat(n))
+    }
+
+    async fn fail(&self, how: String) -> Result<Value, Failed> {
+        let _running = Running::new(&self.counts);
+        match how.as_str() {
+            "typed" => Err(Failed::Typed { reason: "asked for".to_owned() }),
+            "untyped" => Err(std::io::Error::other("CANARY-7f3a: db password=hunter2")).or_internal()?,
+            "panic" => {
+                self.counts.panics.fetch_add(1, Ordering::SeqCst);
+                panic!("CANARY-7f3a");
+            }
+            _ => Ok(json!("ask for typed, untyped or panic")),
+        }
+    }
+
+    async fn whoami(&self, user: User) -> String {
+        user.id().to_owned()
+    }
+
+    async fn stats(&self, hub: Hub) -> Stats {
+        let (started, ended) = (self.counts.started.load(Ordering::SeqCst), self.counts.ended.load(Ordering::SeqCst));
+        Stats {
+            connections: hub.connections().len(),
+            in_flight: started - ended,
+            handlers_started: started,
+            handlers_ended: ended,
+            panics: self.counts.panics.load(Ordering::SeqCst),
+            rss: rss().unwrap_or_default(),
+        }
+    }
+}
+
+/// Resident memory, where Linux tells it.
+fn rss() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+}
+
+fn authenticate(creds: &Credentials) -> Result<Option<User>> {
+    Ok(match creds.token() {
+        Some("tok-alice-1" | "tok-alice-2") => Some(User::new("alice")),
+        Some("tok-bob-1") => Some(User::new("bob")),
+        Some("tok-admin") => Some(User::new("admin").with(ADMIN, true)),
+        _ => None,
+    })
+}
+
+fn builder(profile: &str) -> Option<ServerBuilder> {
+    let builder = Server::builder();
+    match profile {
+        "default" => Some(builder),
+        "test" => Some(
+            builder
+                .max_message_size(64 << 10)
+                .max_in_flight(8)
+                .call_timeout(Duration::from_secs(5))
+                .login_timeout(Duration::from_secs(2))
+                .head_timeout(Duration::from_secs(2))
+                .heartbeat(Heartbeat::every(Duration::from_secs(2)).timeout(Duration::from_secs(2))),
+        ),
+        _ => None,
+    }
+}
+
+/// The value behind `name`, or `usual`.
+fn arg(name: &str, usual: &str) -> String {
+    let mut args = std::env::args().skip_while(|arg| arg != name);
+    args.nth(1).unwrap_or_else(|| usual.to_owned())
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let Some(builder) = builder(&arg("--profile", "default")) else {
+        eprintln!("--profile is default or test");
+        return Ok(ExitCode::FAILURE);
+    };
+    let app = App::default();
+    let counts = Arc::clone(&app.counts);
+    let server = builder
+        .service(PublicServer::new(App { counts }))
+        .service(ConformanceServer::new(app))
+        .auth(authenticate)
+        .allow_origins(["https://app.example"])
+        .build()?;
+    let bound = server.bind(arg("--listen", "127.0.0.1:0")).await?;
+    println!("{}", json!({ "listening": bound.local_addr()?.to_string() }));
+    bound.run_until(async { drop(tokio::signal::ctrl_c().await) }).await;
+    Ok(ExitCode::SUCCESS)
+}

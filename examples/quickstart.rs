@@ -1,0 +1,192 @@
+//! A chat: one trait, a server, two clients over a real WebSocket, and a transcript of what they say to each other.
+//!
+//! `cargo run --example quickstart` keeps serving until Ctrl-C; with `-- --once` it ends after the transcript.
+
+#![allow(missing_docs, reason = "an example is its own documentation")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use trunkline::{Attr, CallError, Client, Code, Connection, Credentials, Result, Server, User, attr, data, has, service};
+
+// The contract: what server and clients share.
+
+/// The room that a session has joined.
+const ROOM: Attr<String> = attr("room");
+
+/// Something that was said.
+#[data]
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub id: u64,
+    pub from: String,
+    pub text: String,
+}
+
+/// Why the chat says no.
+#[data(error)]
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    #[error("there is no room {room}")]
+    NoSuchRoom { room: String },
+}
+
+/// A chat with rooms.
+#[service]
+pub trait Chat {
+    /// The rooms that there are.
+    #[method(public, idempotent)]
+    async fn rooms(&self) -> Vec<String>;
+
+    /// Enters a room; a session is in one room at a time.
+    async fn join(&self, conn: Connection, room: String) -> Result<(), ChatError>;
+
+    /// Says something in the room that was joined: five times in ten seconds.
+    #[method(requires = has(ROOM), rate_limit = "5/10s")]
+    async fn say(&self, user: User, conn: Connection, text: String) -> Result<Message, ChatError>;
+
+    /// What was said in a room, the latest first.
+    async fn history(&self, room: String, #[default(10)] limit: u32) -> Result<Vec<Message>, ChatError>;
+
+    /// Gives a room time to think.
+    async fn think(&self, seconds: u64) -> String;
+
+    /// Tells that somebody is typing; nobody waits for it.
+    #[method(oneway)]
+    async fn typing(&self, user: User);
+}
+
+// The server: `self` is the state.
+
+struct Rooms {
+    messages: Mutex<BTreeMap<String, Vec<Message>>>,
+}
+
+impl Rooms {
+    fn new(names: &[&str]) -> Self {
+        Self { messages: Mutex::new(names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect()) }
+    }
+
+    /// Looks at the messages of a room, or changes them.
+    fn room<T>(&self, room: &str, work: impl FnOnce(&mut Vec<Message>) -> T) -> Result<T, ChatError> {
+        let mut rooms = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.get_mut(room).map(work).ok_or_else(|| ChatError::NoSuchRoom { room: room.to_owned() })
+    }
+}
+
+impl Chat for Rooms {
+    async fn rooms(&self) -> Vec<String> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    async fn join(&self, conn: Connection, room: String) -> Result<(), ChatError> {
+        self.room(&room, |_| ())?;
+        conn.set(ROOM, room);
+        Ok(())
+    }
+
+    async fn say(&self, user: User, conn: Connection, text: String) -> Result<Message, ChatError> {
+        let room = conn.get(ROOM).unwrap_or_default();
+        self.room(&room, |messages| {
+            let message = Message { id: messages.len() as u64 + 1, from: user.id().to_owned(), text };
+            messages.push(message.clone());
+            message
+        })
+    }
+
+    async fn history(&self, room: String, limit: u32) -> Result<Vec<Message>, ChatError> {
+        self.room(&room, |messages| messages.iter().rev().take(limit as usize).cloned().collect())
+    }
+
+    async fn think(&self, seconds: u64) -> String {
+        let _end = OnDrop("           (the server stops thinking)");
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        "42".to_owned()
+    }
+
+    async fn typing(&self, user: User) {
+        println!("           ({} is typing)", user.id());
+    }
+}
+
+/// Says something when it is dropped: a cancelled method is a dropped future.
+struct OnDrop(&'static str);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        println!("{}", self.0);
+    }
+}
+
+/// Who has which token; a real server would ask its accounts.
+fn authenticate(creds: &Credentials) -> Result<Option<User>> {
+    Ok(creds.token().and_then(|token| token.strip_prefix("token-of-")).map(User::new))
+}
+
+// The clients.
+
+async fn transcript(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let ann = Client::builder(url).token("token-of-ann").connect().await?;
+    let ben = Client::builder(url).token("token-of-ben").connect().await?;
+    let (ann, ben) = (ChatClient::new(&ann), ChatClient::new(&ben));
+
+    println!("ann   rooms()          -> {:?}", ann.rooms().await?);
+
+    // A typed error arrives as the variant that the server returned.
+    match ann.join("attic").await {
+        Err(CallError::App(ChatError::NoSuchRoom { room })) => println!("ann   join(\"attic\")    -> no room {room}"),
+        other => return Err(format!("expected a typed error, got {other:?}").into()),
+    }
+
+    // The guard on `say` wants a room.
+    let refused = ann.say("hello?").await.expect_err("ann is in no room yet");
+    println!("ann   say(\"hello?\")    -> {refused}");
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    ann.join("lobby").await?;
+    ben.join("lobby").await?;
+    println!("ann   say(\"hello!\")    -> {:?}", ann.say("hello!").await?);
+    println!("ben   say(\"hi ann\")    -> {:?}", ben.say("hi ann").await?);
+    println!("ben   history(\"lobby\") -> {} messages", ben.history("lobby", 10).await?.len());
+
+    // Five in ten seconds: the sixth is refused, and says when to come back.
+    for word in ["one", "two", "three", "four"] {
+        ann.say(word).await?;
+    }
+    let limited = ann.say("five").await.expect_err("the sixth within ten seconds");
+    let retry = limited.retry_after().unwrap_or_default();
+    println!("ann   say(\"five\")      -> {limited}; again in {:.1} s", retry.as_secs_f32());
+    assert_eq!(limited.code(), Code::ResourceExhausted);
+
+    // Dropping a call cancels the method on the server.
+    let thought = tokio::time::timeout(Duration::from_millis(50), ben.think(60)).await;
+    println!("ben   think(60)        -> {}", if thought.is_err() { "given up after 50 ms" } else { "answered" });
+
+    // A oneway call resolves when it is on its way.
+    ben.typing().await?;
+    println!("ben   typing()         -> sent");
+    ben.rooms().await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let server = Server::builder().service(ChatServer::new(Rooms::new(&["lobby", "kitchen"]))).auth(authenticate).build()?;
+    let bound = server.bind("127.0.0.1:0").await?;
+    let url = format!("ws://{}", bound.local_addr()?);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(bound.run_until(async { drop(stopped.await) }));
+
+    println!("serving chat on {url}\n");
+    transcript(&url).await?;
+
+    if !std::env::args().any(|arg| arg == "--once") {
+        println!("\nstill serving on {url}: Ctrl-C ends it");
+        tokio::signal::ctrl_c().await?;
+    }
+    let _ = stop.send(());
+    serving.await?;
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! How a client is put together: where to, as whom, and how patiently.
+
+use std::{fmt, time::Duration};
+
+use trunkline_core::{Codec, Config, Hello, KeepAlive};
+use trunkline_peer::{Handle, Transport};
+
+use crate::{
+    client::Client,
+    dial::{self, Url},
+    error::ConnectError,
+    token::{FetchToken, IntoToken},
+};
+
+/// Gathers what a [`Client`] is made of.
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `connect`"]
+pub struct ClientBuilder {
+    pub(crate) url: String,
+    pub(crate) token: Option<FetchToken>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) codec: Codec,
+    pub(crate) config: Config,
+    pub(crate) call_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(url: String) -> Self {
+        let config = Config::default();
+        Self {
+            url,
+            token: None,
+            headers: Vec::new(),
+            codec: Codec::MessagePack,
+            call_timeout: config.call_timeout,
+            config,
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Shows this token to the server: a string, or an async closure that fetches a fresh one for each dial.
+    pub fn token<Kind>(mut self, token: impl IntoToken<Kind>) -> Self {
+        self.token = Some(token.fetch());
+        self
+    }
+
+    /// Adds a header to the HTTP request that becomes the connection.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// How calls are encoded: MessagePack unless set. JSON is there for watching the traffic.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// How long dialling and logging in may take together: 10 s unless set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a call may take that does not [say](trunkline_peer::Call::timeout): 30 s unless set. It then fails with
+    /// `DEADLINE_EXCEEDED` and is cancelled on the server.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
+    /// The largest WebSocket message taken, in bytes: 1 MiB unless set. The server learns it and sends none larger.
+    pub fn max_message_size(mut self, bytes: u32) -> Self {
+        self.config.max_packet = bytes;
+        self
+    }
+
+    /// Dials, once, and resolves when the server has accepted the client.
+    ///
+    /// Must be awaited within a tokio runtime, in which the connection then lives.
+    ///
+    /// # Errors
+    ///
+    /// If there is no connection in the end; the error says whose move it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the half-made connection.
+    pub async fn connect(self) -> Result<Client, ConnectError> {
+        let url = Url::parse(&self.url)?;
+        let patience = self.connect_timeout;
+        let connected = async { dial::login(&self, dial::dial(&self, &url).await?).await };
+        let joined = tokio::time::timeout(patience, connected).await.map_err(|_| ConnectError::Timeout(patience))??;
+        Ok(Client::spawn(&self, joined))
+    }
+
+    /// A client that dials when it is first called, and again when it is called after the connection was lost. Calls
+    /// fail with `UNAVAILABLE` if there is no connection in the end.
+    ///
+    /// # Errors
+    ///
+    /// If the URL cannot be dialled at all.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, in which the connection lives.
+    pub fn connect_lazy(self) -> Result<Client, ConnectError> {
+        let url = Url::parse(&self.url)?;
+        Ok(Client::spawn_lazy(self, url))
+    }
+
+    /// Logs in over a transport that is there already, such as one end of `server.in_memory()`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`].
+    pub async fn over(self, transport: impl Transport) -> Result<Client, ConnectError> {
+        let patience = self.connect_timeout;
+        let joined = tokio::time::timeout(patience, dial::login(&self, transport)).await;
+        Ok(Client::spawn(&self, joined.map_err(|_| ConnectError::Timeout(patience))??))
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        Handle::with_timeout(self.codec, self.call_timeout)
+    }
+
+    pub(crate) fn hello(&self, token: Option<String>) -> Hello {
+        Hello {
+            client: concat!("trunkline-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
+            token,
+            limits: self.config.limits(),
+            ..Hello::default()
+        }
+    }
+
+    pub(crate) fn keep_alive(&self) -> KeepAlive {
+        KeepAlive::client()
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("url", &self.url).field("codec", &self.codec).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,59 @@
+//! Why a client did not connect.
+
+use std::{io, time::Duration};
+
+use http::StatusCode;
+use trunkline_core::{CloseReason, ProtocolError};
+use trunkline_peer::TransportError;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL cannot be dialled.
+    #[error("`{url}` cannot be dialled: {reason}")]
+    Url {
+        /// The URL as given.
+        url: String,
+        /// What to write instead.
+        reason: &'static str,
+    },
+    /// The server cannot be reached.
+    #[error("the server cannot be reached")]
+    Io(#[from] io::Error),
+    /// The server did not answer in time.
+    #[error("no connection within {} seconds", .0.as_secs_f32())]
+    Timeout(Duration),
+    /// The server answered the HTTP request with something else than an upgrade.
+    #[error("the server answered {status}{}{text}", if text.is_empty() { "" } else { ": " })]
+    Refused {
+        /// The status of the answer.
+        status: StatusCode,
+        /// The beginning of its text.
+        text: String,
+    },
+    /// The server does not speak WebSocket, or not with the subprotocol that was asked for.
+    #[error("not a Trunkline server: {0}")]
+    NotWebSocket(&'static str),
+    /// The server does not follow the protocol.
+    #[error("the server broke the protocol")]
+    Protocol(#[from] ProtocolError),
+    /// The server closed the connection instead of a welcome.
+    #[error("the server closed the connection: {0}")]
+    Closed(CloseReason),
+    /// The server knows nobody with this token.
+    #[error("the server did not accept the token")]
+    Unauthenticated,
+    /// The token could not be fetched.
+    #[error("there is no token")]
+    Token(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<TransportError> for ConnectError {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Peer(error) => Self::Protocol(error),
+            TransportError::Io(error) => Self::Io(error),
+        }
+    }
+}

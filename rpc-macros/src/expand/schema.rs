@@ -1,0 +1,124 @@
+//! The constant that describes a service, and what makes a type that cannot travel an error at its place.
+
+use std::time::Duration;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::{Private, at, conditions, service::sibling, stretched};
+use crate::{
+    attr::{self, RateLimit},
+    model::{Arg, Method, Service},
+    names::{plain, source_text},
+};
+
+pub(super) fn schema(service: &Service, private: &Private) -> TokenStream {
+    let client = sibling(service, "Client");
+    let conditions = conditions(&service.attrs);
+    let (name, docs) = (service.name(), attr::docs(&service.attrs));
+    let namespace = option(service.namespace.as_ref());
+    let methods = service.methods.iter().map(|method| self::method(method, private));
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #private::Service for #client {
+            const SCHEMA: &'static #private::ServiceSchema =
+                &#private::ServiceSchema::__new(#name, #namespace, #docs, &[#(#methods),*]);
+        }
+    }
+}
+
+fn method(method: &Method, private: &Private) -> TokenStream {
+    let keys = &method.keys;
+    let (name, docs) = (plain(method.ident()), attr::docs(&method.attrs));
+    let wire = method.wire_names.iter().map(|name| &name.full);
+    let params = method.travelling().map(|arg| param(arg, private));
+    let body = method.body_param().is_some();
+    let (public, idempotent, oneway) =
+        (keys.public.is_some(), keys.idempotent.is_some(), keys.oneway.is_some());
+    let timeout = option(keys.timeout.map(|timeout| duration(timeout, private)));
+    let rate_limit = option(keys.rate_limit.as_ref().map(|limit| rate_limit(limit, private)));
+    let requires = option(keys.requires.as_ref().map(|guard| source_text(guard.to_token_stream())));
+    let returns = returns(method, private);
+    quote! {
+        #private::MethodSchema {
+            name: #name,
+            wire: &[#(#wire),*],
+            docs: #docs,
+            params: &[#(#params),*],
+            body: #body,
+            public: #public,
+            idempotent: #idempotent,
+            oneway: #oneway,
+            timeout: #timeout,
+            rate_limit: #rate_limit,
+            requires: #requires,
+            #returns
+        }
+    }
+}
+
+fn param(arg: &Arg, private: &Private) -> TokenStream {
+    let (name, has_default) = (&arg.wire_name, arg.keys.default.is_some());
+    let ty = cfg!(feature = "schema").then(|| type_of(arg, private));
+    quote!(#private::ParamSchema { name: #name, has_default: #has_default, #ty })
+}
+
+fn type_of(arg: &Arg, private: &Private) -> TokenStream {
+    let (ty, at) = (&arg.ty, at(&arg.ty));
+    let their = private.at(at);
+    let schema = quote_spanned!(at=> #their::TypeSchema::of::<#ty>());
+    match private.assert_wire(ty) {
+        Some(assertion) => quote_spanned!(at=> ty: || { #assertion #schema },),
+        None => quote_spanned!(at=> ty: || #schema,),
+    }
+}
+
+fn returns(method: &Method, private: &Private) -> Option<TokenStream> {
+    let output = method.output();
+    let at = output.span();
+    let (ok, fault) = (private.of_reply(&output, "Ok"), private.of_reply(&output, "Fault"));
+    let private = private.at(at);
+    let app = stretched(quote_spanned!(at=> <#fault as #private::Fault>::App), &output);
+    cfg!(feature = "schema").then(|| {
+        quote_spanned! {at=>
+            returns: || (#private::TypeSchema::of::<#ok>(), #private::TypeSchema::of::<#app>()),
+        }
+    })
+}
+
+fn rate_limit(limit: &RateLimit, private: &Private) -> TokenStream {
+    let RateLimit { limit, period, per, disconnect } = limit;
+    let period = duration(*period, private);
+    let per = quote::format_ident!("{per}");
+    quote! {
+        #private::RateLimit {
+            limit: #limit,
+            period: #period,
+            per: #private::Per::#per,
+            disconnect: #disconnect,
+        }
+    }
+}
+
+/// In the largest unit that gives a whole number, as a person would write it.
+fn duration(duration: Duration, private: &Private) -> TokenStream {
+    let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    if nanos == 0 {
+        quote!(#private::Duration::from_secs(#secs))
+    } else if nanos % 1_000_000 == 0 {
+        quote!(#private::Duration::from_millis(#millis))
+    } else {
+        quote!(#private::Duration::new(#secs, #nanos))
+    }
+}
+
+fn option(value: Option<impl ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}

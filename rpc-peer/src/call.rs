@@ -1,0 +1,180 @@
+//! A call as its caller holds it: lazy, with options, cancelled when dropped.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use serde::Serialize;
+use trunkline_core::{
+    AppError, Code, EncodeError, Error, Failure, Never, Outcome, Payload, RequestHead, Wire,
+};
+
+use crate::handle::{CallKind, Handle, Pending, Prepared, Wish};
+
+/// A call that leaves when it is first polled and is cancelled when it is dropped before its answer.
+///
+/// # Cancel safety
+///
+/// Dropping it cancels the method on the server, if it has begun. Polling it in `select!` by reference loses nothing.
+#[must_use = "a call is only made when it is awaited"]
+pub struct Call<T, E = Never> {
+    pending: Arc<Pending>,
+    stage: Stage,
+    gives: PhantomData<fn() -> (T, E)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Prepared,
+    Sent,
+    Done,
+}
+
+impl<T, E> Call<T, E> {
+    pub(crate) fn new(
+        handle: &Handle,
+        method: Cow<'static, str>,
+        kind: CallKind,
+        params: Result<Payload, EncodeError>,
+    ) -> Self {
+        let request = params
+            .map(|params| Prepared { method, head: None, params, timeout: None })
+            .map_err(|error| Error::invalid(format!("the parameters cannot be encoded: {error}")));
+        Self { pending: Pending::new(handle.clone(), kind, request), stage: Stage::Prepared, gives: PhantomData }
+    }
+
+    /// Gives the call this long, from when it is first polled: the client's `call_timeout` unless set. The server
+    /// learns it and drops the method in time.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.pending.prepare(|request| {
+            request.timeout = Some(timeout);
+            request.head.get_or_insert_default().timeout = Some(timeout);
+        });
+        self
+    }
+
+    /// Sends a value beside the parameters, which extractors find in [`crate::CallHead::meta`].
+    pub fn meta<M: Serialize>(self, key: impl Into<String>, value: M) -> Self {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.pending.prepare(|request| {
+                let head: &mut Box<RequestHead> = request.head.get_or_insert_default();
+                head.meta.insert(key.into(), value);
+            });
+        }
+        self
+    }
+
+    fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Outcome> {
+        let polled = self.pending.poll(cx);
+        if polled.is_ready() {
+            self.stage = Stage::Done;
+        } else if self.stage == Stage::Prepared {
+            self.stage = Stage::Sent;
+            self.pending.handle.push(Wish::Call(Arc::clone(&self.pending)));
+        }
+        polled
+    }
+}
+
+impl<T: Wire, E: AppError> Future for Call<T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(self.poll_outcome(cx));
+        Poll::Ready(match outcome {
+            // A oneway call is answered with nothing at all.
+            Ok(value) if value.bytes().is_empty() => Payload::encode(value.codec(), &())
+                .map_err(|error| misunderstood(&error))
+                .and_then(|value| value.decode().map_err(|error| misunderstood(&error))),
+            Ok(value) => value.decode().map_err(|error| misunderstood(&error)),
+            Err(Failure::App(error)) => Err(match error.decode() {
+                Ok(error) => CallError::App(error),
+                Err(error) => CallError::Rpc(
+                    Error::new(Code::Unknown, "the method failed with an error that this client does not know")
+                        .with_detail(error)
+                        .after_execution(),
+                ),
+            }),
+            Err(Failure::Rpc(error)) => Err(CallError::Rpc(error)),
+        })
+    }
+}
+
+fn misunderstood<E: AppError>(error: &impl fmt::Display) -> CallError<E> {
+    let message = format!("the answer is not what this client expects: {error}");
+    CallError::Rpc(Error::new(Code::Internal, message).after_execution())
+}
+
+impl<T, E> Drop for Call<T, E> {
+    fn drop(&mut self) {
+        if self.stage == Stage::Sent {
+            self.pending.give_up();
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("done", &(self.stage == Stage::Done)).finish_non_exhaustive()
+    }
+}
+
+/// Why a call failed: with the application's typed error, or without.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError<E = Never> {
+    /// The method ran and returned this error.
+    #[error("{0}")]
+    App(E),
+    /// Anything else: the code says what.
+    #[error(transparent)]
+    Rpc(Error),
+}
+
+impl<E> CallError<E> {
+    /// The code of a failure that is not the application's; [`Code::Unknown`] for one that is.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::App(_) => Code::Unknown,
+            Self::Rpc(error) => error.code(),
+        }
+    }
+
+    /// When a repetition makes sense, if the server said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::App(_) => None,
+            Self::Rpc(error) => error.retry_after(),
+        }
+    }
+
+    /// Whether the method may have run. If not, a repetition cannot do anything twice.
+    pub fn maybe_executed(&self) -> bool {
+        match self {
+            Self::App(_) => true,
+            Self::Rpc(error) => error.maybe_executed(),
+        }
+    }
+
+    /// Whether the same call may succeed later and is safe to repeat.
+    pub fn is_retryable(&self) -> bool {
+        !self.maybe_executed() && matches!(self.code(), Code::Unavailable | Code::ResourceExhausted)
+    }
+}
+
+/// Hands a failed call on, for example from a method that made it for its own caller. The application's error of the
+/// other service is hidden, because it is not one of this method's.
+impl<E: fmt::Debug + fmt::Display + Send + Sync + 'static> From<CallError<E>> for Error {
+    fn from(error: CallError<E>) -> Self {
+        match error {
+            CallError::App(error) => Self::internal().with_detail(error.to_string()),
+            CallError::Rpc(error) => error,
+        }
+    }
+}

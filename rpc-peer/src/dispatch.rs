@@ -1,0 +1,182 @@
+//! A call as it comes in, and the one door through which it reaches a service.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use trunkline_core::{
+    Code, Codec, Error, Failure, Fault, MethodSchema, Outcome, Params, Payload, Reply, RequestHead, ServiceSchema,
+};
+
+use crate::{connection::Connection, guard::Guard};
+
+/// A boxed future, of which a call needs one.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A service that can be called by the number of its methods. `#[service]` implements it for `…Server`.
+pub trait Dispatch: Send + Sync + 'static {
+    /// What the service is.
+    fn schema(&self) -> &'static ServiceSchema;
+
+    /// The guard of a method, if it has one. Asked once, when the server is built.
+    fn guard(&self, method: u32) -> Option<Guard> {
+        let _ = method;
+        None
+    }
+
+    /// Runs a method. Guards and limits have been passed.
+    fn call(self: Arc<Self>, method: u32, call: Incoming) -> BoxFuture<Outcome>;
+}
+
+/// A call that has been let in: its head, and its parameters, which nobody has looked at yet.
+#[derive(Debug)]
+pub struct Incoming {
+    head: CallHead,
+    params: Payload,
+}
+
+/// What is known of a call without its parameters: what extractors and guards see.
+#[derive(Debug)]
+pub struct CallHead {
+    connection: Connection,
+    method: &'static MethodSchema,
+    request: Option<Box<RequestHead>>,
+}
+
+impl CallHead {
+    pub(crate) fn new(
+        connection: Connection,
+        method: &'static MethodSchema,
+        request: Option<Box<RequestHead>>,
+    ) -> Self {
+        Self { connection, method, request }
+    }
+
+    /// The session that the call came in on.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The method that is called.
+    pub fn method(&self) -> &'static MethodSchema {
+        self.method
+    }
+
+    /// What the caller sent beside the parameters, under `key`.
+    pub fn meta<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let value: &Value = self.request.as_ref()?.meta.get(key)?;
+        T::deserialize(value).ok()
+    }
+}
+
+impl Incoming {
+    pub(crate) fn new(head: CallHead, params: Payload) -> Self {
+        Self { head, params }
+    }
+
+    /// What is known of the call without its parameters.
+    pub fn head(&self) -> &CallHead {
+        &self.head
+    }
+
+    /// Begins to read the parameters one by one.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidArgument`] if they are not parameters at all.
+    pub fn params(&self) -> Result<Params<'_>, Error> {
+        Params::new(&self.params, self.head.method.params)
+    }
+
+    /// Reads the parameters as one value.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidArgument`], with the path to what does not fit.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.params.decode().map_err(|error| Error::invalid(error.to_string()))
+    }
+
+    /// Lets go of the encoded parameters, which may keep a whole packet in memory.
+    pub fn release(&mut self) {
+        self.params = Payload::new(self.params.codec(), Vec::new());
+    }
+
+    /// Encodes what the method returned.
+    ///
+    /// # Errors
+    ///
+    /// What the method failed with.
+    pub fn reply<R: Reply>(&self, reply: R) -> Outcome {
+        let codec = self.params.codec();
+        match reply.into_result() {
+            Ok(value) => encode(codec, &value),
+            Err(fault) => match fault.into_app() {
+                Ok(error) => Err(Failure::App(encode(codec, &error)?)),
+                Err(error) => Err(error.after_execution().into()),
+            },
+        }
+    }
+
+    /// The answer to a number that no method has.
+    pub fn unimplemented(self) -> BoxFuture<Outcome> {
+        Box::pin(async { Err(Error::new(Code::Unimplemented, "there is no such method").into()) })
+    }
+}
+
+fn encode<T: serde::Serialize>(codec: Codec, value: &T) -> Outcome {
+    Payload::encode(codec, value).map_err(|error| Error::internal().with_detail(error).after_execution().into())
+}
+
+/// What a method can have injected beside its parameters: who calls, on what session, or anything of your own that is
+/// found in the head of the call.
+///
+/// `User`, `Option<User>`, `Connection` and `Hub` are recognised by name; put `#[extract]` before an argument of any
+/// other type.
+///
+/// ```
+/// use trunkline_peer::{CallHead, FromCall};
+/// use trunkline_core::Error;
+///
+/// struct Tenant(String);
+///
+/// impl FromCall for Tenant {
+///     async fn from_call(call: &CallHead) -> Result<Self, Error> {
+///         let tenant = call.connection().header("x-tenant").ok_or_else(|| Error::invalid("x-tenant is missing"))?;
+///         Ok(Self(tenant.to_owned()))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be extracted from a call",
+    label = "not an extractor",
+    note = "implement `trunkline::FromCall` for `{Self}`, or leave out `#[extract]` if the client is to send it"
+)]
+pub trait FromCall: Sized + Send {
+    /// Finds the value in the head of a call; an error ends the call before its parameters are decoded.
+    fn from_call(call: &CallHead) -> impl Future<Output = Result<Self, Error>> + Send;
+}
+
+impl FromCall for Connection {
+    async fn from_call(call: &CallHead) -> Result<Self, Error> {
+        Ok(call.connection().clone())
+    }
+}
+
+impl FromCall for crate::User {
+    async fn from_call(call: &CallHead) -> Result<Self, Error> {
+        call.connection().user().ok_or_else(Error::unauthenticated)
+    }
+}
+
+impl FromCall for Option<crate::User> {
+    async fn from_call(call: &CallHead) -> Result<Self, Error> {
+        Ok(call.connection().user())
+    }
+}
+
+impl fmt::Debug for dyn Dispatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Dispatch").field(&self.schema().name).finish()
+    }
+}

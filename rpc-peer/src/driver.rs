@@ -1,0 +1,574 @@
+//! The one loop that joins a session to a transport, the same for both ends: one task per session.
+//!
+//! A turn takes everything that is ready (wishes, packets, methods that have ended), and then flushes once. System
+//! calls decide the throughput, so before the flush the task wakes itself once where others may have something to add.
+//! Reading and writing are parts of one poll function; neither ever waits for the other.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+    time::{Duration, Instant},
+};
+
+use trunkline_core::{
+    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, Goaway, Outcome, Packet, ProtocolError, Request,
+    RequestId, Session,
+};
+
+use crate::{
+    connection::Connection,
+    handle::{CallKind, Handle, Pending, Wish},
+    handlers::{Handler, Handlers},
+    hang_up::CLOSE_TIMEOUT,
+    router::{Admitted, Penalty, Refusal, Router},
+    transport::{Transport, TransportError},
+};
+
+/// How many packets are taken before others get a turn: enough that a flush is shared by many answers, and a bound on how
+/// long one session holds its thread.
+const PACKETS_PER_TURN: usize = 64;
+/// From how many frames on a flush is worth its system call, so that the peer need not wait for more.
+const BATCH: usize = 32;
+/// Refusals by guards that a connection may collect in a second; one more closes it.
+const DENIALS_PER_SECOND: u32 = 3;
+/// What a client may send before it has logged in.
+const PACKETS_BEFORE_LOGIN: u32 = 4;
+const BYTES_BEFORE_LOGIN: usize = 16 << 10;
+
+/// What one side serves, and the session that it serves it to.
+#[derive(Debug)]
+pub struct Services {
+    /// The methods.
+    pub router: Arc<Router>,
+    /// The session, for extractors and guards.
+    pub connection: Connection,
+    /// When a peer that has not logged in is sent away, if a login is required.
+    pub login_until: Option<Instant>,
+}
+
+/// Drives a session over a transport until either ends; the output says why.
+///
+/// Dropping it drops the transport and every method that has not ended.
+#[must_use = "a session only lives while its driver is polled"]
+pub struct Driver<T> {
+    transport: T,
+    session: Session,
+    handle: Handle,
+    services: Option<Services>,
+    /// Calls made here, by their keys.
+    calls: Vec<Option<Arc<Pending>>>,
+    /// How many of them there are.
+    waiting: usize,
+    wishes: VecDeque<Wish>,
+    handlers: Handlers<HandlerKey>,
+    notifications: u64,
+    timer: Timer,
+    phase: Phase,
+    /// Whether this turn's frames have waited for others.
+    waited: bool,
+    denials: Denials,
+    before_login: (u32, usize),
+    on_goaway: Option<Box<dyn FnMut(Goaway) + Send>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HandlerKey {
+    Request(RequestId),
+    Notification(u64),
+}
+
+enum Phase {
+    Open,
+    /// The session has ended; what is queued, and a close frame, are still to be sent.
+    Closing { reason: CloseReason, say: bool, until: Instant },
+    Done,
+}
+
+/// How the open phase ended: why, and whether the peer is to be told.
+struct End {
+    reason: CloseReason,
+    say: bool,
+}
+
+impl End {
+    fn told(reason: CloseReason) -> Self {
+        Self { reason, say: true }
+    }
+
+    fn lost() -> Self {
+        Self { reason: CloseReason::abnormal(), say: false }
+    }
+}
+
+impl From<ProtocolError> for End {
+    fn from(error: ProtocolError) -> Self {
+        tracing::debug!(%error, "the peer broke the protocol");
+        Self::told(CloseReason::from(&error))
+    }
+}
+
+impl From<TransportError> for End {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Peer(error) => error.into(),
+            TransportError::Io(error) => {
+                tracing::debug!(%error, "the connection was lost");
+                Self::lost()
+            }
+        }
+    }
+}
+
+impl<T: Transport> Driver<T> {
+    /// Joins `session`, to which a link is attached, to `transport`. Calls come in through `handle`.
+    pub fn new(transport: T, session: Session, handle: Handle, services: Option<Services>) -> Self {
+        Self {
+            transport,
+            session,
+            handle,
+            services,
+            calls: Vec::new(),
+            waiting: 0,
+            wishes: VecDeque::new(),
+            handlers: Handlers::new(),
+            notifications: 0,
+            timer: Timer::default(),
+            phase: Phase::Open,
+            waited: false,
+            denials: Denials::default(),
+            before_login: (0, 0),
+            on_goaway: None,
+        }
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        match self.turn(cx) {
+            Ok(()) => Poll::Pending,
+            Err(end) => Poll::Ready(end),
+        }
+    }
+
+    /// Does everything that can be done now.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let now = now();
+        self.handle_wishes(cx, now)?;
+        let more = self.read(cx, now)?;
+        self.run_handlers(cx);
+        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+            self.session.handle_timeout(now)?;
+        }
+        self.check_login(now)?;
+        let more = more || self.session.events() > 0;
+        if more {
+            cx.waker().wake_by_ref();
+        } else if self.may_gather() && !std::mem::replace(&mut self.waited, true) {
+            cx.waker().wake_by_ref();
+            return Ok(());
+        }
+        self.waited = false;
+        self.write(cx)?;
+        self.arm_timer(cx, now);
+        Ok(())
+    }
+
+    /// Whether another task may have something to add to the next packet.
+    fn may_gather(&self) -> bool {
+        let others = !self.handlers.is_empty() || self.waiting > 0;
+        others && self.session.wants_to_transmit() && !self.session.has_batch(BATCH)
+    }
+
+    fn handle_wishes(&mut self, cx: &Context<'_>, now: Instant) -> Result<(), End> {
+        let mut wishes = std::mem::take(&mut self.wishes);
+        self.handle.take(cx, &mut wishes);
+        for wish in wishes.drain(..) {
+            match wish {
+                Wish::Call(call) => self.start(now, call),
+                Wish::Cancel(call) => self.cancel(&call),
+                Wish::Close(reason) => return Err(End::told(*reason)),
+            }
+        }
+        self.wishes = wishes;
+        Ok(())
+    }
+
+    fn start(&mut self, now: Instant, call: Arc<Pending>) {
+        let Some(mut request) = call.take_request() else { return };
+        let (usual, tell) = self.handle.call_timeout();
+        if tell && request.timeout.is_none() {
+            request.head.get_or_insert_default().timeout = Some(usual);
+        }
+        let timeout = request.timeout.unwrap_or(usual);
+        let started = match call.kind {
+            CallKind::Answered => {
+                self.session.request(now, &request.method, request.head, request.params, Some(timeout)).map(Some)
+            }
+            CallKind::Oneway => self.session.notify(&request.method, request.head, request.params),
+        };
+        match started {
+            Ok(Some(key)) => {
+                call.sent_as(key);
+                if self.calls.len() <= key.0 {
+                    self.calls.resize(key.0 + 1, None);
+                }
+                if let Some(place) = self.calls.get_mut(key.0) {
+                    *place = Some(call);
+                    self.waiting += 1;
+                }
+            }
+            Ok(None) => call.complete(Ok(nothing(self.session.codec()))),
+            Err(error) => call.complete(Err(error.into())),
+        }
+    }
+
+    fn cancel(&mut self, call: &Arc<Pending>) {
+        let Some(key) = call.key() else { return };
+        // The key may name a later call by now.
+        if let Some(place) = self.calls.get_mut(key.0)
+            && place.as_ref().is_some_and(|known| Arc::ptr_eq(known, call))
+        {
+            *place = None;
+            self.waiting -= 1;
+            self.session.cancel(key);
+        }
+    }
+
+    /// Takes packets until there are none or this turn has enough; whether there may be more.
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, End> {
+        // What an earlier turn, or the handshake, has left.
+        if self.handle_events(cx, now)? {
+            return Ok(true);
+        }
+        for _ in 0..PACKETS_PER_TURN {
+            let packet = match Pin::new(&mut self.transport).poll_next(cx) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(None) => return Err(End::lost()),
+                Poll::Ready(Some(packet)) => packet?,
+            };
+            if let Packet::Close(reason) = packet {
+                return Err(End { reason, say: false });
+            }
+            self.count_before_login(packet.len())?;
+            self.session.handle_packet(now, packet)?;
+            if self.handle_events(cx, now)? {
+                return Ok(true);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Handles a batch of events; whether some are left for the next turn.
+    ///
+    /// A packet can hold hundreds. Half of them are handled before the flush, so that the peer works on the answers
+    /// while the other half is handled here: otherwise the two ends would take turns.
+    fn handle_events(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, End> {
+        let mut batch = (self.session.events() / 2).max(BATCH);
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Request(request) => self.handle_request(cx, now, request)?,
+                Event::Answered(key, outcome) => self.complete(key, outcome),
+                Event::Cancelled(id) => self.handlers.remove(HandlerKey::Request(id)),
+                Event::Goaway(goaway) => {
+                    if let Some(tell) = &mut self.on_goaway {
+                        tell(goaway);
+                    }
+                }
+                _ => {}
+            }
+            batch -= 1;
+            if batch == 0 {
+                return Ok(self.session.events() > 0);
+            }
+        }
+        Ok(false)
+    }
+
+    fn complete(&mut self, key: CallKey, outcome: Outcome) {
+        if let Some(call) = self.calls.get_mut(key.0).and_then(Option::take) {
+            self.waiting -= 1;
+            call.complete(outcome);
+        }
+    }
+
+    fn handle_request(&mut self, cx: &mut Context<'_>, now: Instant, request: Request) -> Result<(), End> {
+        let Some(services) = &self.services else {
+            let error = Error::new(Code::Unimplemented, "nothing is served at this end");
+            return self.refuse(now, request.id, Refusal { error, penalty: Penalty::None });
+        };
+        let route = match services.router.find(&services.connection, &request.method()) {
+            Ok(route) => Arc::clone(route),
+            Err(refusal) => return self.refuse(now, request.id, refusal),
+        };
+        let full = self.handlers.len() >= self.session.max_in_flight();
+        if full || !self.session.has_room_for(&request) {
+            let error = self.session.refusal();
+            return self.refuse(now, request.id, Refusal { error, penalty: Penalty::None });
+        }
+        let (id, asked, params_len) = (request.id, request.timeout(), request.params_len());
+        let future = match route.admit(&services.connection, request) {
+            Admitted::Running(future) => future,
+            Admitted::Refused(refusal) => return self.refuse(now, id, refusal),
+        };
+        let key = id.map_or_else(
+            || {
+                self.notifications += 1;
+                HandlerKey::Notification(self.notifications)
+            },
+            HandlerKey::Request,
+        );
+        let mut handler = Handler { key, method: route.schema, future };
+        if self.session.wants_more()
+            && let Poll::Ready(outcome) = handler.poll(cx)
+        {
+            let outcome = self.disclose(&handler, outcome);
+            if let Some(id) = id {
+                self.session.answer(id, &outcome);
+            }
+            return Ok(());
+        }
+        if let Some(id) = id {
+            self.session.take(now, id, route.schema.timeout, asked, params_len);
+        }
+        self.handlers.insert(handler);
+        Ok(())
+    }
+
+    fn refuse(&mut self, now: Instant, id: Option<RequestId>, refusal: Refusal) -> Result<(), End> {
+        if let Some(id) = id {
+            self.session.answer(id, &Err(refusal.error.into()));
+        }
+        match refusal.penalty {
+            Penalty::None => Ok(()),
+            Penalty::Denial if self.denials.add(now) => Ok(()),
+            Penalty::Denial => Err(ProtocolError::TooManyDenials.into()),
+            Penalty::Disconnect => {
+                Err(End::told(CloseReason::new(CloseCode::POLICY, "called more often than allowed")))
+            }
+        }
+    }
+
+    /// Polls the methods that have something to do, while what they give can be sent.
+    fn run_handlers(&mut self, cx: &Context<'_>) {
+        self.handlers.begin(cx);
+        while self.session.wants_more() {
+            let Some((handler, outcome)) = self.handlers.next() else { return };
+            let outcome = self.disclose(&handler, outcome);
+            if let HandlerKey::Request(id) = handler.key {
+                self.session.answer_taken(id, &outcome);
+            }
+        }
+    }
+
+    /// What the peer is told of an outcome.
+    fn disclose(&self, handler: &Handler<HandlerKey>, outcome: Outcome) -> Outcome {
+        match (outcome, &self.services) {
+            (Err(Failure::Rpc(error)), Some(services)) => {
+                Err(services.router.disclose(handler.method.wire_name(), error).into())
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Sends and flushes all that there is.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let flushed = self.send(cx)?.is_ready() && Pin::new(&mut self.transport).poll_flush(cx)?.is_ready();
+        if flushed {
+            self.shrink();
+        }
+        if self.handlers.has_woken() && self.session.wants_more() {
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+
+    /// Hands packets to the transport; ready when there are none left.
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, TransportError> {
+        while self.session.wants_to_transmit() {
+            if Pin::new(&mut self.transport).poll_ready(cx)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            let Some(packet) = self.session.poll_transmit() else { break };
+            Pin::new(&mut self.transport).start_send(packet)?;
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    /// Frees memory that only a burst needed.
+    fn shrink(&mut self) {
+        self.session.shrink();
+        self.handlers.shrink();
+        if self.waiting == 0 && self.calls.capacity() > 64 {
+            self.calls = Vec::new();
+        }
+    }
+
+    fn check_login(&mut self, now: Instant) -> Result<(), End> {
+        let Some(services) = &mut self.services else { return Ok(()) };
+        let Some(until) = services.login_until else { return Ok(()) };
+        if !services.router.wants_login(&services.connection) {
+            services.login_until = None;
+        } else if until <= now {
+            return Err(End::told(CloseReason::new(CloseCode::AUTH_TIMEOUT, "no login in time")));
+        }
+        Ok(())
+    }
+
+    fn count_before_login(&mut self, len: usize) -> Result<(), ProtocolError> {
+        let Some(services) = &self.services else { return Ok(()) };
+        if services.login_until.is_none() || !services.router.wants_login(&services.connection) {
+            return Ok(());
+        }
+        let (packets, bytes) = &mut self.before_login;
+        *packets += 1;
+        *bytes += len;
+        if *packets > PACKETS_BEFORE_LOGIN || *bytes > BYTES_BEFORE_LOGIN {
+            return Err(ProtocolError::TooMuchBeforeLogin);
+        }
+        Ok(())
+    }
+
+    fn arm_timer(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let login = self.services.as_ref().and_then(|services| services.login_until);
+        let at = [self.session.poll_timeout(), login].into_iter().flatten().min();
+        if self.timer.arm(cx, now, at).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Ends the session and everything that belongs to it. What is queued still goes out.
+    fn begin_close(&mut self, end: End) {
+        self.handlers.clear();
+        let error = match end.reason.code {
+            CloseCode::ABNORMAL => Error::unavailable("the connection was lost"),
+            _ => Error::unavailable(format!("the connection was closed: {}", end.reason)),
+        };
+        self.session.end(&error);
+        while let Some(event) = self.session.poll_event() {
+            if let Event::Answered(key, outcome) = event {
+                self.complete(key, outcome);
+            }
+        }
+        self.phase = Phase::Closing { reason: end.reason, say: end.say, until: now() + CLOSE_TIMEOUT };
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let Phase::Closing { reason, say, until } = &self.phase else { return Poll::Ready(CloseReason::abnormal()) };
+        let (reason, mut say, until) = (reason.clone(), *say, *until);
+        let mut over = until <= now() || reason.code == CloseCode::ABNORMAL;
+        if say && !over {
+            match self.say_goodbye(cx, &reason) {
+                Ok(said) => say = said.is_pending(),
+                Err(_) => over = true,
+            }
+        }
+        if !over && (say || Pin::new(&mut self.transport).poll_close(cx).is_pending()) {
+            if self.timer.arm(cx, now(), Some(until)).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+            self.phase = Phase::Closing { reason, say, until };
+            return Poll::Pending;
+        }
+        self.phase = Phase::Done;
+        Poll::Ready(reason)
+    }
+
+    /// Sends what is queued, then the close frame.
+    fn say_goodbye(&mut self, cx: &mut Context<'_>, reason: &CloseReason) -> Result<Poll<()>, TransportError> {
+        if self.send(cx)?.is_pending() || Pin::new(&mut self.transport).poll_ready(cx)?.is_pending() {
+            return Ok(Poll::Pending);
+        }
+        Pin::new(&mut self.transport).start_send(Packet::Close(reason.clone()))?;
+        Ok(Poll::Ready(()))
+    }
+}
+
+impl<T: Transport> Future for Driver<T> {
+    type Output = CloseReason;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        if matches!(self.phase, Phase::Open) {
+            let end = ready!(self.poll_open(cx));
+            self.begin_close(end);
+        }
+        self.poll_close(cx)
+    }
+}
+
+/// The value of an answer that has none.
+fn nothing(codec: trunkline_core::Codec) -> trunkline_core::Payload {
+    trunkline_core::Payload::new(codec, Vec::new())
+}
+
+/// The runtime's clock, which tests can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Counts refusals in a window of one second.
+#[derive(Debug, Default)]
+struct Denials {
+    since: Option<Instant>,
+    count: u32,
+}
+
+impl Denials {
+    /// Adds one; whether that is still allowed.
+    fn add(&mut self, now: Instant) -> bool {
+        if self.since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1)) {
+            *self = Self { since: Some(now), count: 0 };
+        }
+        self.count += 1;
+        self.count <= DENIALS_PER_SECOND
+    }
+}
+
+/// One sleep per session, moved only when it would come too late: deadlines of calls that end in time cost nothing.
+#[derive(Default)]
+struct Timer {
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// Who is woken by it.
+    waker: Option<Waker>,
+}
+
+impl Timer {
+    /// Wakes `cx` at `at`, or earlier; ready if that has passed.
+    fn arm(&mut self, cx: &mut Context<'_>, now: Instant, at: Option<Instant>) -> Poll<()> {
+        let Some(at) = at else { return Poll::Pending };
+        if at <= now {
+            return Poll::Ready(());
+        }
+        let at = tokio::time::Instant::from_std(at);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        let early = sleep.deadline() <= at && !sleep.is_elapsed();
+        if early && self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        if !early {
+            sleep.as_mut().reset(at);
+        }
+        self.waker = Some(cx.waker().clone());
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// A session whose driver is dropped leaves nobody waiting.
+impl<T> Drop for Driver<T> {
+    fn drop(&mut self) {
+        self.session.end(&Error::unavailable("the connection was closed"));
+        while let Some(event) = self.session.poll_event() {
+            if let Event::Answered(key, outcome) = event
+                && let Some(call) = self.calls.get_mut(key.0).and_then(Option::take)
+            {
+                call.complete(outcome);
+            }
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Driver<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("session", &self.session).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! All services of one side, by the names of their methods on the wire; and what a call has to pass before its method
+//! runs.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use trunkline_core::{Code, ConfigError, Error, Failure, MethodSchema, Outcome, Request, ServiceSchema};
+
+use crate::{
+    connection::Connection,
+    dispatch::{BoxFuture, CallHead, Dispatch, Incoming},
+    guard::{Guard, Verdict},
+    rate::MethodLimiter,
+};
+
+/// Rewrites errors on their way to a client.
+type Redact = dyn Fn(Error) -> Error + Send + Sync;
+
+/// What one side serves. Built once and shared by all of its sessions.
+#[derive(Default)]
+pub struct Router {
+    routes: HashMap<String, Arc<Route>>,
+    services: Vec<Arc<dyn Dispatch>>,
+    requires_login: bool,
+    redact: Option<Box<Redact>>,
+}
+
+/// Where a name leads.
+/// One for all names of a method, so that they share its budget.
+pub(crate) struct Route {
+    service: Arc<dyn Dispatch>,
+    method: u32,
+    pub(crate) schema: &'static MethodSchema,
+    guard: Option<Guard>,
+    limiter: Option<MethodLimiter>,
+}
+
+/// What became of a call that was let in.
+pub(crate) enum Admitted {
+    /// The method's future, which has not been polled.
+    Running(BoxFuture<Outcome>),
+    /// The call was refused.
+    Refused(Refusal),
+}
+
+/// Why a call does not run, and what that means for its connection.
+pub(crate) struct Refusal {
+    pub(crate) error: Error,
+    pub(crate) penalty: Penalty,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Penalty {
+    None,
+    /// One of the few refusals that a connection may collect in a second.
+    Denial,
+    /// The connection is closed once the answer is sent.
+    Disconnect,
+}
+
+impl Router {
+    /// Serves `service` too.
+    ///
+    /// # Errors
+    ///
+    /// If one of its names is taken, with both methods that want it.
+    pub fn add(&mut self, service: Arc<dyn Dispatch>) -> Result<(), ConfigError> {
+        let schema = service.schema();
+        for (method, number) in schema.methods.iter().zip(0_u32..) {
+            let route = Arc::new(Route {
+                service: Arc::clone(&service),
+                method: number,
+                schema: method,
+                guard: service.guard(number),
+                limiter: method.rate_limit.and_then(MethodLimiter::new),
+            });
+            for name in method.wire {
+                match self.routes.entry((*name).to_owned()) {
+                    Entry::Vacant(entry) => drop(entry.insert(Arc::clone(&route))),
+                    Entry::Occupied(entry) => return Err(taken(entry.get(), schema, method, name)),
+                }
+            }
+        }
+        self.services.push(service);
+        Ok(())
+    }
+
+    /// Lets only public methods be called before the login.
+    pub fn require_login(&mut self) {
+        self.requires_login = true;
+    }
+
+    /// Rewrites every error that is not the application's before it reaches a client. The log has it as it was.
+    pub fn redact(&mut self, redact: impl Fn(Error) -> Error + Send + Sync + 'static) {
+        self.redact = Some(Box::new(redact));
+    }
+
+    /// The services, in the order in which they were added.
+    pub fn services(&self) -> impl Iterator<Item = &'static ServiceSchema> {
+        self.services.iter().map(|service| service.schema())
+    }
+
+    /// Whether `conn` has to log in before it may call anything but public methods.
+    pub(crate) fn wants_login(&self, conn: &Connection) -> bool {
+        self.requires_login && conn.user().is_none()
+    }
+
+    /// Finds the method. Before the login an unknown name and a protected one are the same.
+    pub(crate) fn find(&self, conn: &Connection, name: &str) -> Result<&Arc<Route>, Refusal> {
+        let route = self.routes.get(name);
+        if !route.is_some_and(|route| route.schema.public) && self.wants_login(conn) {
+            return Err(Refusal { error: Error::unauthenticated(), penalty: Penalty::None });
+        }
+        route.ok_or_else(|| {
+            let name: String = name.chars().take(64).flat_map(char::escape_debug).collect();
+            let error = Error::new(Code::Unimplemented, format!("there is no method `{name}`"));
+            Refusal { error, penalty: Penalty::None }
+        })
+    }
+
+    /// What the peer is told of an error: whatever is not meant for it goes to the log, under a reference.
+    pub(crate) fn disclose(&self, method: &str, error: Error) -> Error {
+        let original = error.clone();
+        let rewritten = match &self.redact {
+            None => error,
+            // What fails to rewrite an error must not let it through.
+            Some(redact) => catch_unwind(AssertUnwindSafe(|| redact(error))).unwrap_or_else(|_| Error::internal()),
+        };
+        let changed = rewritten != original;
+        if !changed && original.code() != Code::Internal {
+            return rewritten;
+        }
+        let reference = reference();
+        let detail = original.detail().map(tracing::field::display);
+        tracing::error!(method, reference, code = %original.code(), message = original.message(), detail, "a call failed");
+        let disclosed = match rewritten.code() {
+            Code::Internal => Error::internal(),
+            _ => rewritten,
+        };
+        let disclosed = disclosed.with_reference(reference);
+        if original.maybe_executed() { disclosed.after_execution() } else { disclosed }
+    }
+}
+
+impl Route {
+    /// Passes guard and rate limit, in this order, and starts the method.
+    pub(crate) fn admit(self: &Arc<Self>, conn: &Connection, request: Request) -> Admitted {
+        let incoming = |mut request: Request| {
+            let head = CallHead::new(conn.clone(), self.schema, request.head.take());
+            Incoming::new(head, request.into_params())
+        };
+        match self.guard.as_ref().map(|guard| guard.check(conn)) {
+            None | Some(Verdict::Now(true)) => match self.check_rate(conn) {
+                Ok(()) => Admitted::Running(Arc::clone(&self.service).call(self.method, incoming(request))),
+                Err(refusal) => Admitted::Refused(refusal),
+            },
+            Some(Verdict::Now(false)) => Admitted::Refused(Refusal { error: self.denied(), penalty: Penalty::Denial }),
+            Some(Verdict::Later(answer)) => {
+                let (route, incoming) = (Arc::clone(self), incoming(request));
+                Admitted::Running(Box::pin(async move {
+                    if !answer.await {
+                        return Err(route.denied().into());
+                    }
+                    route.check_rate(incoming.head().connection()).map_err(|refusal| refusal.error)?;
+                    Arc::clone(&route.service).call(route.method, incoming).await
+                }))
+            }
+        }
+    }
+
+    fn check_rate(&self, conn: &Connection) -> Result<(), Refusal> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        limiter.check(conn).map_err(|error| {
+            let penalty = if limiter.disconnects() { Penalty::Disconnect } else { Penalty::None };
+            Refusal { error, penalty }
+        })
+    }
+
+    fn denied(&self) -> Error {
+        Error::new(Code::PermissionDenied, format!("not allowed to call `{}`", self.schema.wire_name()))
+    }
+}
+
+fn taken(known: &Route, schema: &ServiceSchema, method: &MethodSchema, name: &str) -> ConfigError {
+    let other = known.service.schema();
+    ConfigError(format!(
+        "the method name `{name}` is taken twice, by {}::{} and {}::{}: set `#[service(namespace = \"…\")]` on one of the \
+         services or `#[method(alias = \"…\")]` on one of the methods",
+        other.name, known.schema.name, schema.name, method.name
+    ))
+}
+
+/// A random name for a log entry.
+fn reference() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness the entry is found by its time.
+    let _ = getrandom::fill(&mut bytes);
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}
+
+/// The answer to a call whose method panicked.
+pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Failure {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Error::internal().with_detail(format!("the method panicked: {text}")).after_execution().into()
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("services", &self.services).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,214 @@
+//! Packets over a WebSocket of tokio-tungstenite, for both ends.
+
+mod read_ahead;
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Message,
+        error::CapacityError,
+        protocol::{
+            CloseFrame, WebSocketConfig,
+            frame::{
+                Frame,
+                coding::{Data, OpCode},
+            },
+        },
+    },
+};
+use trunkline_core::{CloseCode, CloseReason, Packet, ProtocolError};
+
+use self::read_ahead::ReadAhead;
+use crate::transport::TransportError;
+
+/// Packets above this size are sent in fragments of it: 64 KiB, so that no buffer below has to grow further.
+const FRAGMENT: usize = 64 << 10;
+/// tungstenite allocates this for every connection. What is larger is read by [`ReadAhead`] in few pieces.
+const READ_BUFFER: usize = 4 << 10;
+/// tungstenite hands this much to the socket without being asked: a full packet leaves while the next one is filled.
+const WRITE_BUFFER: usize = 12 << 10;
+/// How many bytes are thrown away while waiting for the peer to take the close frame.
+const DRAIN: usize = 64 << 10;
+
+/// Which end of a WebSocket this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The end that dialled: what it sends is masked.
+    Client,
+    /// The end that was dialled.
+    Server,
+}
+
+/// A transport over a WebSocket whose HTTP upgrade is done.
+#[derive(Debug)]
+pub struct WebSocket<S> {
+    inner: WebSocketStream<ReadAhead<S>>,
+    max_packet: usize,
+    /// What is left of a packet that is sent in fragments.
+    rest: Option<(OpCode, Bytes)>,
+    closing: Closing,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Closing {
+    Flush,
+    Shutdown,
+    Drain(usize),
+    Done,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Speaks WebSocket over `stream`, whose first `read` bytes have been read already. Packets of the peer may have
+    /// `max_packet` bytes.
+    pub async fn new(end: End, stream: S, read: Vec<u8>, max_packet: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_message_size(Some(max_packet))
+            .max_frame_size(Some(max_packet));
+        let role = match end {
+            End::Client => tungstenite::protocol::Role::Client,
+            End::Server => tungstenite::protocol::Role::Server,
+        };
+        let stream = ReadAhead::new(stream, read);
+        let inner = WebSocketStream::from_raw_socket(stream, role, Some(config)).await;
+        Self { inner, max_packet, rest: None, closing: Closing::Flush }
+    }
+
+    /// Sends the fragments that are left.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        while let Some((opcode, mut rest)) = self.rest.take() {
+            match Pin::new(&mut self.inner).poll_ready(cx) {
+                Poll::Ready(ready) => ready.map_err(|error| self.explain(error))?,
+                Poll::Pending => {
+                    self.rest = Some((opcode, rest));
+                    return Poll::Pending;
+                }
+            }
+            let fragment = rest.split_to(rest.len().min(FRAGMENT));
+            let frame = Frame::message(fragment, opcode, rest.is_empty());
+            if !rest.is_empty() {
+                self.rest = Some((OpCode::Data(Data::Continue), rest));
+            }
+            Pin::new(&mut self.inner).start_send(Message::Frame(frame)).map_err(|error| self.explain(error))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whose fault an error is. tungstenite itself only ends the stream, without a close frame.
+    fn explain(&self, error: tungstenite::Error) -> TransportError {
+        use tungstenite::Error;
+
+        match error {
+            Error::Capacity(CapacityError::MessageTooLong { .. }) => ProtocolError::PacketTooLarge(self.max_packet).into(),
+            Error::Utf8(_) => ProtocolError::NotUtf8.into(),
+            Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+                io::Error::from(io::ErrorKind::ConnectionReset).into()
+            }
+            Error::Protocol(error) => ProtocolError::WebSocket(error.to_string()).into(),
+            Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<ProtocolError>()) {
+                Some(broken) => broken.clone().into(),
+                None => error.into(),
+            },
+            error => io::Error::other(error).into(),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
+    type Item = Result<Packet, TransportError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let packet = match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
+                None => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(self.explain(error)))),
+                Some(Ok(Message::Text(text))) => Packet::Text(text.into()),
+                Some(Ok(Message::Binary(bytes))) => Packet::Binary(bytes),
+                Some(Ok(Message::Close(frame))) => Packet::Close(received(frame)),
+                // tungstenite answers pings by itself.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+            };
+            return Poll::Ready(Some(Ok(packet)));
+        }
+    }
+}
+
+fn received(frame: Option<CloseFrame>) -> CloseReason {
+    match frame {
+        Some(frame) => CloseReason::new(CloseCode(frame.code.into()), frame.reason.as_str()),
+        // RFC 6455, section 7.1.5: 1005 stands for a close frame without a code.
+        None => CloseReason::new(CloseCode(1005), ""),
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Packet> for WebSocket<S> {
+    type Error = TransportError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        ready!(self.poll_rest(cx))?;
+        Pin::new(&mut self.inner).poll_ready(cx).map_err(|error| self.explain(error))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, packet: Packet) -> Result<(), TransportError> {
+        // As a frame, text is not checked to be UTF-8 once more.
+        let (opcode, mut body) = match packet {
+            Packet::Text(body) => (OpCode::Data(Data::Text), body),
+            Packet::Binary(body) => (OpCode::Data(Data::Binary), body),
+            Packet::Close(close) => {
+                let frame = CloseFrame { code: close.code.0.into(), reason: close.reason.into() };
+                let sent = Pin::new(&mut self.inner).start_send(Message::Close(Some(frame)));
+                return sent.map_err(|error| self.explain(error));
+            }
+        };
+        let first = body.split_to(body.len().min(FRAGMENT));
+        let frame = Frame::message(first, opcode, body.is_empty());
+        if !body.is_empty() {
+            self.rest = Some((OpCode::Data(Data::Continue), body));
+        }
+        Pin::new(&mut self.inner).start_send(Message::Frame(frame)).map_err(|error| self.explain(error))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        ready!(self.poll_rest(cx))?;
+        Pin::new(&mut self.inner).poll_flush(cx).map_err(|error| self.explain(error))
+    }
+
+    /// Flushes, says that nothing follows, and reads on for a while: closing a socket with unread bytes resets the
+    /// connection, and a reset destroys what the peer has not read, the close frame included (RFC 9293, section 3.6.1).
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        loop {
+            match self.closing {
+                Closing::Flush => {
+                    ready!(self.as_mut().poll_flush(cx))?;
+                    self.closing = Closing::Shutdown;
+                }
+                Closing::Shutdown => {
+                    ready!(Pin::new(self.inner.get_mut()).poll_shutdown(cx))?;
+                    self.closing = Closing::Drain(DRAIN);
+                }
+                Closing::Drain(left) => {
+                    let mut buffer = [0; 1024];
+                    let mut buffer = ReadBuf::new(&mut buffer);
+                    let read = ready!(Pin::new(self.inner.get_mut()).poll_read(cx, &mut buffer));
+                    let taken = buffer.filled().len();
+                    self.closing = match read {
+                        Ok(()) if taken > 0 && taken < left => Closing::Drain(left - taken),
+                        _ => Closing::Done,
+                    };
+                }
+                Closing::Done => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Who is at the other end: what a client brings, and who judges it.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use trunkline_core::Error;
+use trunkline_peer::{BoxFuture, PeerInfo, User};
+
+/// What a client shows to prove who it is. Its `Debug` form tells no secret.
+#[derive(Clone)]
+pub struct Credentials {
+    peer: PeerInfo,
+    token: Option<String>,
+}
+
+impl Credentials {
+    pub(crate) fn new(peer: PeerInfo, token: Option<String>) -> Self {
+        Self { peer, token }
+    }
+
+    /// The token in the hello.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// A header of the HTTP request, such as `authorization`.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.peer.header(name)
+    }
+
+    /// What else is known of the peer, such as its address.
+    pub fn peer(&self) -> &PeerInfo {
+        &self.peer
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("remote_addr", &self.peer.remote_addr())
+            .field("token", &self.token.as_ref().map(|_| "[redacted]"))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Judges credentials, once per session. A closure does where there is nothing to keep.
+///
+/// ```
+/// use trunkline_core::Error;
+/// use trunkline_peer::User;
+/// use trunkline_server::{Authenticator, Credentials};
+///
+/// struct Accounts;
+///
+/// impl Authenticator for Accounts {
+///     async fn authenticate(&self, creds: &Credentials) -> Result<Option<User>, Error> {
+///         Ok(creds.token().and_then(|token| token.strip_prefix("tok-")).map(User::new))
+///     }
+/// }
+/// ```
+pub trait Authenticator: Send + Sync + 'static {
+    /// Who shows these credentials.
+    ///
+    /// `None` is nobody: the session goes on without a user, and may call public methods only.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be found out at the moment: the client is told to come back later.
+    fn authenticate(&self, creds: &Credentials) -> impl Future<Output = Result<Option<User>, Error>> + Send;
+}
+
+/// An authenticator or a closure, sync or async, that judges credentials.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot judge credentials",
+    note = "pass an `Authenticator`, or a closure `|creds: &Credentials| -> Result<Option<User>>`, or one that returns a \
+            future of that"
+)]
+pub trait IntoAuth<Kind>: Send + Sync + 'static {
+    /// The boxed form of it.
+    #[doc(hidden)]
+    fn judge(self: Arc<Self>, creds: Arc<Credentials>) -> BoxFuture<Result<Option<User>, Error>>;
+}
+
+/// Marks authenticators.
+#[derive(Debug)]
+pub struct ByTrait;
+
+/// Marks closures that answer at once.
+#[derive(Debug)]
+pub struct ByClosure;
+
+/// Marks closures that answer with a future.
+#[derive(Debug)]
+pub struct ByFuture;
+
+impl<A: Authenticator> IntoAuth<ByTrait> for A {
+    fn judge(self: Arc<Self>, creds: Arc<Credentials>) -> BoxFuture<Result<Option<User>, Error>> {
+        Box::pin(async move { self.authenticate(&creds).await })
+    }
+}
+
+impl<F> IntoAuth<ByClosure> for F
+where
+    F: Fn(&Credentials) -> Result<Option<User>, Error> + Send + Sync + 'static,
+{
+    fn judge(self: Arc<Self>, creds: Arc<Credentials>) -> BoxFuture<Result<Option<User>, Error>> {
+        Box::pin(async move { self(&creds) })
+    }
+}
+
+impl<F, R> IntoAuth<ByFuture> for F
+where
+    F: Fn(&Credentials) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Option<User>, Error>> + Send + 'static,
+{
+    fn judge(self: Arc<Self>, creds: Arc<Credentials>) -> BoxFuture<Result<Option<User>, Error>> {
+        Box::pin(self(&creds))
+    }
+}
+
+/// The one who judges, without its type.
+pub(crate) type Auth = Box<dyn Fn(Credentials) -> BoxFuture<Result<Option<User>, Error>> + Send + Sync>;
+
+pub(crate) fn auth<Kind>(auth: impl IntoAuth<Kind>) -> Auth {
+    let auth = Arc::new(auth);
+    Box::new(move |creds| Arc::clone(&auth).judge(Arc::new(creds)))
+}

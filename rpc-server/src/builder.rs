@@ -1,0 +1,215 @@
+//! How a server is put together: services, who may come in, and limits.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use trunkline_core::{Config, ConfigError, Error, KeepAlive};
+use trunkline_peer::{Dispatch, Router};
+
+use crate::{
+    auth::{Auth, IntoAuth, auth},
+    files::Files,
+    hub::Hub,
+    origin::Origins,
+    server::{Inner, Server},
+};
+
+/// Gathers what a [`Server`] is made of. What is wrong with it is said by [`Self::build`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct ServerBuilder {
+    router: Router,
+    auth: Option<Auth>,
+    origins: Origins,
+    path: Option<String>,
+    files: Option<Files>,
+    config: Config,
+    heartbeat: Heartbeat,
+    login_timeout: Duration,
+    head_timeout: Duration,
+    problem: Option<ConfigError>,
+}
+
+/// How the server finds out that a client is gone.
+///
+/// ```
+/// use std::time::Duration;
+/// use trunkline_server::Heartbeat;
+///
+/// let heartbeat = Heartbeat::every(Duration::from_secs(30)).timeout(Duration::from_secs(10));
+/// # let _ = heartbeat;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    every: Duration,
+    timeout: Duration,
+}
+
+impl Heartbeat {
+    /// Pings this often: every 25 s unless set.
+    pub const fn every(every: Duration) -> Self {
+        Self { every, timeout: Duration::from_secs(10) }
+    }
+
+    /// Gives the client this long to be heard from after a ping, before it is closed with 4410: 10 s unless set.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl ServerBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            router: Router::default(),
+            auth: None,
+            origins: Origins::default(),
+            path: None,
+            files: None,
+            config: Config::default(),
+            heartbeat: Heartbeat::every(Duration::from_secs(25)),
+            login_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(10),
+            problem: None,
+        }
+    }
+
+    /// Serves a service, as in `.service(ChatServer::new(Rooms::default()))`. Several may be served at once, if no two
+    /// methods have the same name on the wire.
+    pub fn service(mut self, service: impl Dispatch) -> Self {
+        let added = self.router.add(Arc::new(service));
+        self.note(added)
+    }
+
+    /// Has an [`crate::Authenticator`], or a closure, judge who a client is. Methods that are not `public` then need a
+    /// user; without this, all methods are open to everybody.
+    pub fn auth<Kind>(mut self, judge: impl IntoAuth<Kind>) -> Self {
+        self.router.require_login();
+        self.auth = Some(auth(judge));
+        self
+    }
+
+    /// Allows web pages of these origins to connect, beside those of the server's own. All others are refused with 403.
+    pub fn allow_origins<'a>(mut self, origins: impl IntoIterator<Item = &'a str>) -> Self {
+        for origin in origins {
+            let allowed = self.origins.allow(origin).map_err(ConfigError);
+            self = self.note(allowed);
+        }
+        self
+    }
+
+    /// Takes connections on this path only, and answers 404 on others: any path is taken unless set.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        let path = path.into();
+        let valid = if path.starts_with('/') { Ok(()) } else { Err(ConfigError(format!("the path `{path}` begins with `/`"))) };
+        self.path = Some(path);
+        self.note(valid)
+    }
+
+    /// Serves the files of a folder by GET: enough for the page of an example.
+    pub fn files(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.files = Some(Files::new(folder.into()));
+        self
+    }
+
+    /// Rewrites every error that is not the application's before a client sees it; the log has the original. If the
+    /// closure panics, the client sees a bare internal error.
+    pub fn redact(mut self, redact: impl Fn(Error) -> Error + Send + Sync + 'static) -> Self {
+        self.router.redact(redact);
+        self
+    }
+
+    /// Pings clients: every 25 s with 10 s to answer unless set.
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.heartbeat = heartbeat;
+        self
+    }
+
+    /// The largest WebSocket message taken, in bytes: 1 MiB unless set. A larger one closes its connection with 1009.
+    pub fn max_message_size(mut self, bytes: u32) -> Self {
+        self.config.max_packet = bytes;
+        self
+    }
+
+    /// How many calls of one connection may be unanswered at once: 1,024 unless set. Clients learn it and wait; one more
+    /// is refused with `RESOURCE_EXHAUSTED`.
+    pub fn max_in_flight(mut self, calls: u32) -> Self {
+        self.config.max_in_flight = calls;
+        self
+    }
+
+    /// How long a call may take where its method does not say: 30 s unless set. Then it is ended with
+    /// `DEADLINE_EXCEEDED` and the method's future is dropped.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.config.call_timeout = timeout;
+        self
+    }
+
+    /// How deep values may be nested: 64 unless set, at most 256.
+    pub fn max_depth(mut self, levels: u16) -> Self {
+        self.config.max_depth = levels;
+        self
+    }
+
+    /// How long a client may take to log in before it is closed with 4408: 10 s unless set.
+    pub fn login_timeout(mut self, timeout: Duration) -> Self {
+        self.login_timeout = timeout;
+        self
+    }
+
+    /// How long a client may take to send the head of its HTTP request: 10 s unless set.
+    pub fn head_timeout(mut self, timeout: Duration) -> Self {
+        self.head_timeout = timeout;
+        self
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// If two methods have the same name on the wire, or a setting cannot work; the message says what to change.
+    pub fn build(self) -> Result<Server, ConfigError> {
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        self.config.check()?;
+        let zero = [
+            (self.heartbeat.every, "the heartbeat's interval"),
+            (self.heartbeat.timeout, "the heartbeat's timeout"),
+            (self.login_timeout, "login_timeout"),
+            (self.head_timeout, "head_timeout"),
+        ];
+        if let Some((_, name)) = zero.into_iter().find(|(duration, _)| duration.is_zero()) {
+            return Err(ConfigError(format!("{name} is more than zero")));
+        }
+        Ok(Server(Arc::new(Inner {
+            router: Arc::new(self.router),
+            auth: self.auth,
+            origins: self.origins,
+            path: self.path,
+            files: self.files,
+            config: self.config,
+            keep_alive: KeepAlive {
+                ping_every: Some(self.heartbeat.every),
+                pong_within: self.heartbeat.timeout,
+                ..KeepAlive::server()
+            },
+            login_timeout: self.login_timeout,
+            head_timeout: self.head_timeout,
+            hub: Hub::default(),
+        })))
+    }
+
+    /// Keeps the first problem for `build`.
+    fn note(mut self, result: Result<(), ConfigError>) -> Self {
+        if let Err(problem) = result {
+            self.problem.get_or_insert(problem);
+        }
+        self
+    }
+}
+
+impl std::fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerBuilder").field("router", &self.router).field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! Listening: an accept loop with a deadline on the head of every request.
+
+use std::{
+    convert::Infallible,
+    future::{Future, IntoFuture, pending},
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use trunkline_core::CloseCode;
+use trunkline_peer::{End, PeerInfo, WebSocket};
+
+use crate::{
+    http::{self, Upgrade},
+    server::{Inner, Server},
+    session::{self, Arrival},
+};
+
+/// How long to wait when no connection can be accepted, for example because too many files are open.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long sessions have to end after a shutdown was asked for.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// The largest head of a request.
+const MAX_HEAD: usize = 16 << 10;
+/// The most headers of a request.
+const MAX_HEADERS: usize = 64;
+
+/// Why a server does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on this address")]
+    Bind(#[source] io::Error),
+}
+
+/// A server that will listen when it is awaited.
+///
+/// # Cancel safety
+///
+/// Dropping it stops the listening; sessions go on until they end.
+#[must_use = "nothing is served until it is awaited"]
+#[derive(Debug)]
+pub struct Serve<A, S = std::future::Pending<()>> {
+    server: Server,
+    addr: A,
+    shutdown: S,
+}
+
+impl<A: ToSocketAddrs> Serve<A> {
+    pub(crate) fn new(server: Server, addr: A) -> Self {
+        Self { server, addr, shutdown: pending() }
+    }
+}
+
+impl<A, S> Serve<A, S> {
+    /// Stops when `signal` resolves: accepts nothing more, closes all sessions with 1001, and returns once they have
+    /// ended, or after 5 s.
+    pub fn with_graceful_shutdown<F: Future<Output = ()>>(self, signal: F) -> Serve<A, F> {
+        Serve { server: self.server, addr: self.addr, shutdown: signal }
+    }
+}
+
+impl<A, S> IntoFuture for Serve<A, S>
+where
+    A: ToSocketAddrs + Send + 'static,
+    S: Future<Output = ()> + Send + 'static,
+{
+    type Output = Result<(), ServeError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let listener = TcpListener::bind(self.addr).await.map_err(ServeError::Bind)?;
+            Bound { server: self.server, listener }.run_until(self.shutdown).await;
+            Ok(())
+        })
+    }
+}
+
+/// A server that listens and has not begun to serve.
+#[derive(Debug)]
+pub struct Bound {
+    server: Server,
+    listener: TcpListener,
+}
+
+impl Bound {
+    pub(crate) async fn new(server: Server, addr: impl ToSocketAddrs) -> Result<Self, ServeError> {
+        Ok(Self::over(server, TcpListener::bind(addr).await.map_err(ServeError::Bind)?))
+    }
+
+    pub(crate) fn over(server: Server, listener: TcpListener) -> Self {
+        Self { server, listener }
+    }
+
+    /// Where it listens, with the real port.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not say.
+    pub fn local_addr(&self) -> Result<SocketAddr, ServeError> {
+        self.listener.local_addr().map_err(ServeError::Bind)
+    }
+
+    /// Serves for ever.
+    pub async fn run(self) {
+        self.run_until(pending()).await;
+    }
+
+    /// Serves until `signal` resolves: then accepts nothing more, closes all sessions with 1001, and returns once they
+    /// have ended, or after 5 s.
+    pub async fn run_until(self, signal: impl Future<Output = ()>) {
+        let mut signal = pin!(signal);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut signal => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, addr)) => {
+                    tokio::spawn(connection(Arc::clone(&self.server.0), stream, addr));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no connection can be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(self.listener);
+        end_sessions(&self.server).await;
+    }
+}
+
+/// Closes all sessions and waits until they have ended.
+async fn end_sessions(server: &Server) {
+    let hub = server.hub();
+    hub.everyone().close(CloseCode::GOING_AWAY.0, "the server is shutting down");
+    let ended = async {
+        while hub.everyone().count() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // Sessions whose peers do not answer end with the process.
+    let _ = tokio::time::timeout(SHUTDOWN_GRACE, ended).await;
+}
+
+/// Serves one TCP connection: HTTP until a request is upgraded, and the session then.
+async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr) {
+    // What is sent is gathered already; a delay would only add to it.
+    let _ = stream.set_nodelay(true);
+    // Boxed, so that its memory does not stay with the session.
+    let Some(upgrade) = Box::pin(requests(Arc::clone(&server), stream)).await else { return };
+    let Some((stream, read)) = Box::pin(upgraded(upgrade.on_upgrade)).await else { return };
+    let transport = WebSocket::new(End::Server, stream, read, server.config.max_packet as usize).await;
+    let peer = PeerInfo::new(addr).headers(&upgrade.headers);
+    let arrival = Arrival { peer, subprotocol: upgrade.subprotocol, user: None };
+    session::run(&server, transport, arrival).await;
+}
+
+/// Answers requests until one is upgraded.
+async fn requests(server: Arc<Inner>, stream: TcpStream) -> Option<Upgrade> {
+    let head_timeout = server.head_timeout;
+    let found = Arc::new(Mutex::new(None));
+    let service = service_fn(|request| {
+        let (server, found) = (Arc::clone(&server), Arc::clone(&found));
+        async move {
+            let (response, upgrade) = http::answer(&server, request).await;
+            if let Some(upgrade) = upgrade {
+                *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a request was not answered");
+    }
+    found.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// The byte stream below the HTTP, and what of it has been read already.
+async fn upgraded(on_upgrade: hyper::upgrade::OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+    let parts = on_upgrade.await.ok()?.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+}

@@ -1,0 +1,115 @@
+//! The built server: a value that can be shared, and the ways to bring connections to it.
+
+use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, ToSocketAddrs},
+};
+use trunkline_core::{Config, KeepAlive, ServiceSchema, Subprotocol};
+use trunkline_peer::{End, Memory, PeerInfo, Router, User, WebSocket, memory};
+
+use crate::{
+    auth::Auth,
+    builder::ServerBuilder,
+    files::Files,
+    hub::Hub,
+    listen::{Bound, Serve, ServeError},
+    origin::Origins,
+    session::{self, Arrival},
+};
+
+/// How many packets an end of an in-memory pair holds.
+const IN_MEMORY_PACKETS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
+/// Services, and what a connection has to go through to reach them. Cheap to clone; all clones are one server.
+#[derive(Clone)]
+pub struct Server(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) router: Arc<Router>,
+    pub(crate) auth: Option<Auth>,
+    pub(crate) origins: Origins,
+    pub(crate) path: Option<String>,
+    pub(crate) files: Option<Files>,
+    pub(crate) config: Config,
+    pub(crate) keep_alive: KeepAlive,
+    pub(crate) login_timeout: Duration,
+    pub(crate) head_timeout: Duration,
+    pub(crate) hub: Hub,
+}
+
+impl Server {
+    /// Begins to put a server together.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    /// All sessions of this server.
+    pub fn hub(&self) -> Hub {
+        self.0.hub.clone()
+    }
+
+    /// The services, in the order in which they were added.
+    pub fn services(&self) -> impl Iterator<Item = &'static ServiceSchema> {
+        self.0.router.services()
+    }
+
+    /// Listens on `addr` and serves until it is told to stop; see [`Serve`].
+    pub fn serve<A: ToSocketAddrs>(&self, addr: A) -> Serve<A> {
+        Serve::new(self.clone(), addr)
+    }
+
+    /// Listens on `addr`, so that the port is known before anything is served: port 0 picks a free one.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be listened on.
+    pub async fn bind(&self, addr: impl ToSocketAddrs) -> Result<Bound, ServeError> {
+        Bound::new(self.clone(), addr).await
+    }
+
+    /// Serves what connects to `listener`.
+    pub fn listen(&self, listener: TcpListener) -> Bound {
+        Bound::over(self.clone(), listener)
+    }
+
+    /// Speaks to a peer over a byte stream whose upgrade to a WebSocket is done, until the session ends. `offered` are
+    /// the subprotocols that the client offered and of which the first that is spoken here was chosen: see
+    /// [`Subprotocol::choose`].
+    pub async fn handle<S>(&self, stream: S, peer: PeerInfo, subprotocol: Option<Subprotocol>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let transport = WebSocket::new(End::Server, stream, Vec::new(), self.0.config.max_packet as usize).await;
+        session::run(&self.0, transport, Arrival { peer, subprotocol, user: None }).await;
+    }
+
+    /// A connection to this server without a network, for tests: hand it to `Client::over`.
+    ///
+    /// Must be called within a tokio runtime, in which the session runs.
+    pub fn in_memory(&self) -> Memory {
+        self.in_memory_with(None)
+    }
+
+    /// A connection to this server without a network, on which `user` is logged in.
+    ///
+    /// Must be called within a tokio runtime, in which the session runs.
+    pub fn in_memory_as(&self, user: User) -> Memory {
+        self.in_memory_with(Some(user))
+    }
+
+    fn in_memory_with(&self, user: Option<User>) -> Memory {
+        let (ours, theirs) = memory(IN_MEMORY_PACKETS);
+        let inner = Arc::clone(&self.0);
+        let arrival = Arrival { peer: PeerInfo::local(), subprotocol: None, user };
+        tokio::spawn(async move { session::run(&inner, ours, arrival).await });
+        theirs
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("router", &self.0.router).field("config", &self.0.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! The public API as a user has it: one binary, one module per subject.
+
+mod acceptance;
+mod bad_input;
+mod by_hand;
+mod errors;
+mod http;
+mod lifecycle;
+mod limits;
+mod params;
+mod raw;

@@ -1,0 +1,36 @@
+use trunkline::data;
+
+#[data]
+#[derive(Clone)]
+#[serde(from = "String", into = "u8")]
+struct Torn {
+    inner: String,
+}
+
+#[data]
+#[serde(try_from = "String")]
+struct Name {
+    inner: String,
+}
+
+impl From<String> for Torn {
+    fn from(inner: String) -> Self {
+        Self { inner }
+    }
+}
+
+impl From<Torn> for u8 {
+    fn from(_: Torn) -> Self {
+        0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = std::convert::Infallible;
+
+    fn try_from(inner: String) -> Result<Self, Self::Error> {
+        Ok(Self { inner })
+    }
+}
+
+fn main() {}

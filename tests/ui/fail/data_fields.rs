@@ -1,0 +1,10 @@
+use trunkline::data;
+
+struct Author;
+
+#[data]
+struct Message {
+    author: Author,
+}
+
+fn main() {}

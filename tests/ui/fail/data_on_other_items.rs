@@ -1,0 +1,17 @@
+use trunkline::data;
+
+#[data]
+fn message() {}
+
+#[data]
+trait Message {}
+
+#[data]
+union Bits {
+    word: u32,
+    byte: u8,
+}
+
+fn main() {
+    message();
+}

@@ -1,0 +1,18 @@
+use trunkline::service;
+
+#[service]
+trait Generic<T, const N: usize> {
+    async fn rooms(&self) -> Vec<String>;
+}
+
+#[service]
+trait Bounded
+where
+    Self: Clone,
+{
+}
+
+#[service]
+unsafe trait Unsafe {}
+
+fn main() {}

@@ -1,0 +1,21 @@
+use trunkline::{method, service};
+
+struct Rooms;
+
+#[service]
+impl Rooms {
+    #[method(public)]
+    pub async fn rooms(&self) {}
+}
+
+#[service]
+struct Chat;
+
+#[service]
+fn chat() {}
+
+fn main() {
+    Rooms.rooms();
+    let _ = Chat;
+    chat();
+}
