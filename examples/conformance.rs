@@ -14,8 +14,8 @@ use std::{
 };
 
 use trunkline::{
-    Attr, Code, Credentials, Error, Heartbeat, Hub, Result, ResultExt, Server, ServerBuilder, User, Value, attr, data,
-    json, service,
+    Attr, Code, Credentials, Error, Heartbeat, Hub, Result, ResultExt, Server, ServerBuilder, User, Value,
+    attr, data, json, service,
 };
 
 const ADMIN: Attr<bool> = attr("admin");
@@ -64,6 +64,7 @@ pub enum Failed {
 }
 
 #[data]
+#[derive(Debug)]
 pub struct Stats {
     pub connections: usize,
     pub in_flight: u64,
@@ -156,7 +157,8 @@ impl Conformance for App {
     }
 
     async fn stats(&self, hub: Hub) -> Stats {
-        let (started, ended) = (self.counts.started.load(Ordering::SeqCst), self.counts.ended.load(Ordering::SeqCst));
+        let (started, ended) =
+            (self.counts.started.load(Ordering::SeqCst), self.counts.ended.load(Ordering::SeqCst));
         Stats {
             connections: hub.connections().len(),
             in_flight: started - ended,

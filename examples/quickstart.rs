@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use trunkline::{Attr, CallError, Client, Code, Connection, Credentials, Result, Server, User, attr, data, has, service};
+use trunkline::{
+    Attr, CallError, Client, Code, Connection, Credentials, Result, Server, User, attr, data, has, service,
+};
 
 // The contract: what server and clients share.
 
@@ -137,7 +139,9 @@ async fn transcript(url: &str) -> Result<(), Box<dyn std::error::Error>> {
 
     // A typed error arrives as the variant that the server returned.
     match ann.join("attic").await {
-        Err(CallError::App(ChatError::NoSuchRoom { room })) => println!("ann   join(\"attic\")    -> no room {room}"),
+        Err(CallError::App(ChatError::NoSuchRoom { room })) => {
+            println!("ann   join(\"attic\")    -> no room {room}")
+        }
         other => return Err(format!("expected a typed error, got {other:?}").into()),
     }
 
@@ -162,7 +166,10 @@ async fn transcript(url: &str) -> Result<(), Box<dyn std::error::Error>> {
 
     // Dropping a call cancels the method on the server.
     let thought = tokio::time::timeout(Duration::from_millis(50), ben.think(60)).await;
-    println!("ben   think(60)        -> {}", if thought.is_err() { "given up after 50 ms" } else { "answered" });
+    println!(
+        "ben   think(60)        -> {}",
+        if thought.is_err() { "given up after 50 ms" } else { "answered" }
+    );
 
     // A oneway call resolves when it is on its way.
     ben.typing().await?;
@@ -173,7 +180,10 @@ async fn transcript(url: &str) -> Result<(), Box<dyn std::error::Error>> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::builder().service(ChatServer::new(Rooms::new(&["lobby", "kitchen"]))).auth(authenticate).build()?;
+    let server = Server::builder()
+        .service(ChatServer::new(Rooms::new(&["lobby", "kitchen"])))
+        .auth(authenticate)
+        .build()?;
     let bound = server.bind("127.0.0.1:0").await?;
     let url = format!("ws://{}", bound.local_addr()?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -5,13 +5,14 @@ pub use serde_json::{Value, json};
 #[cfg(feature = "client")]
 pub use trunkline_client::{Client, ClientBuilder, ConnectError};
 pub use trunkline_core::{
-    AppError, Bytes, CloseCode, CloseReason, Code, Codec, Config, ConfigError, Error, Fault, I64, MethodSchema, Never,
-    ParamSchema, Per, RateLimit, Reply, ResultExt, Service, ServiceSchema, Subprotocol, U64, Wire,
+    AppError, Bytes, CloseCode, CloseReason, Code, Codec, Config, ConfigError, Error, Fault, I64,
+    MethodSchema, Never, ParamSchema, Per, RateLimit, Reply, ResultExt, Service, ServiceSchema, Subprotocol,
+    U64, Wire,
 };
 pub use trunkline_macros::{data, method, service};
 pub use trunkline_peer::{
-    Attr, AttrKey, AttrName, Call, CallError, CallHead, Connection, ConnectionId, FromCall, Guard, Memory, PeerInfo, User, all,
-    any, attr, eq, guard_fn, has, is, memory, not,
+    Attr, AttrKey, AttrName, Call, CallError, CallHead, Connection, ConnectionId, FromCall, Guard, Memory,
+    PeerInfo, User, all, any, attr, eq, guard_fn, has, is, memory, not,
 };
 #[cfg(feature = "server")]
 pub use trunkline_server::{
@@ -27,43 +28,26 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 pub enum Hub {}
 
+#[cfg(not(feature = "server"))]
+impl FromCall for Hub {
+    async fn from_call(_: &CallHead) -> Result<Self> {
+        Err(Error::new(Code::Unimplemented, "only a server has a hub"))
+    }
+}
+
 /// What the macros name. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use std::{sync::Arc, time::Duration};
 
-    pub use trunkline_core::{
-        __private::serde, AppError, Error, Fault, MethodSchema, Outcome, ParamSchema, Per, RateLimit, Reply, Service,
-        ServiceSchema, TypeSchema, Wire,
-    };
     #[cfg(feature = "schema")]
     pub use trunkline_core::__private::{schemars, ts_rs};
+    pub use trunkline_core::{
+        __private::serde, AppError, Error, Fault, MethodSchema, Outcome, ParamSchema, Per, RateLimit, Reply,
+        Service, ServiceSchema, TypeSchema, Wire,
+    };
     pub use trunkline_peer::{AsHandle, BoxFuture, CallOf, Dispatch, FromCall, Guard, Handle, Incoming};
-
-    pub use crate::__server as server;
 
     /// Compiles if `T` may travel.
     pub const fn assert_wire<T: Wire>() {}
-
-    /// Compiles if a method may return `T`.
-    pub const fn assert_reply<T: Reply>() {}
-
-    /// Compiles if `T` can be extracted from a call.
-    pub const fn assert_from_call<T: FromCall>() {}
-}
-
-/// Keeps the server half of a service.
-#[cfg(feature = "server")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __server {
-    ($($half:tt)*) => { $($half)* };
-}
-
-/// Drops the server half of a service.
-#[cfg(not(feature = "server"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __server {
-    ($($half:tt)*) => {};
 }

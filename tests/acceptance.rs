@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use trunkline::{
-    Attr, CallError, Client, Code, Codec, Connection, Credentials, Error, Result, ResultExt, Server, User, Value, attr,
-    data, is, json, service,
+    Attr, CallError, Client, Code, Codec, Connection, Credentials, Error, Result, ResultExt, Server, User,
+    Value, attr, data, is, json, service,
 };
 
 use crate::raw::{Raw, serve};
@@ -56,7 +56,10 @@ async fn a_the_rust_client_gets_its_message_back() {
         let client = Client::builder(format!("ws://{addr}")).token("t").codec(codec).connect().await.unwrap();
         let echo = EchoClient::new(&client);
         let reply = echo.echo(EchoPayload { message: "Hello, world!".into() }).await.unwrap();
-        assert_eq!((reply.status.as_str(), reply.response.as_str()), ("ok", "Your message was: 'Hello, world!'"));
+        assert_eq!(
+            (reply.status.as_str(), reply.response.as_str()),
+            ("ok", "Your message was: 'Hello, world!'")
+        );
         let by_name: Value = client.call("echo2", json!({ "info": { "message": "x" } })).await.unwrap();
         assert_eq!(by_name, json!({ "status": "ok", "message": "x", "name": "user-123" }));
         let mistyped = client.call::<Value>("echo2", json!({ "info": { "message": 1 } })).await.unwrap_err();
@@ -152,7 +155,8 @@ async fn b_the_sixth_expensive_operation_is_told_when_to_come_back() {
 #[tokio::test]
 async fn b_state_is_each_sessions_own_and_gone_with_it() {
     let (server, url) = game().await;
-    let [one, two] = [Client::builder(&url).connect().await.unwrap(), Client::builder(&url).connect().await.unwrap()];
+    let [one, two] =
+        [Client::builder(&url).connect().await.unwrap(), Client::builder(&url).connect().await.unwrap()];
     GameClient::new(&one).login("ada").await.unwrap();
     assert_eq!(GameClient::new(&one).whoami().await.unwrap().as_deref(), Some("ada"));
     assert_eq!(GameClient::new(&two).whoami().await.unwrap(), None);
@@ -168,7 +172,8 @@ async fn b_state_is_each_sessions_own_and_gone_with_it() {
 
 #[tokio::test]
 async fn c_fifty_kib_and_one_byte_close_1009() {
-    let server = Server::builder().service(GameServer::new(Lobby)).max_message_size(50 * 1024).build().unwrap();
+    let server =
+        Server::builder().service(GameServer::new(Lobby)).max_message_size(50 * 1024).build().unwrap();
     let addr = serve(&server).await;
     for (len, accepted) in [(50 * 1024, true), (50 * 1024 + 1, false)] {
         let mut raw = Raw::hello(addr, r#"[1,{"v":1}]"#).await;
@@ -224,7 +229,9 @@ async fn d_an_error_that_mentions_a_password_is_bare_for_the_client_and_whole_in
     let _logging = tracing::subscriber::set_default(subscriber);
     let server = Server::builder()
         .service(AccountsServer::new(Leaky))
-        .redact(|error| if error.mentions(["password", "token", "secret"]) { Error::internal() } else { error })
+        .redact(
+            |error| if error.mentions(["password", "token", "secret"]) { Error::internal() } else { error },
+        )
         .build()
         .unwrap();
     let client = Client::over(server.in_memory()).await.unwrap();
@@ -235,7 +242,8 @@ async fn d_an_error_that_mentions_a_password_is_bare_for_the_client_and_whole_in
         assert_eq!((error.code(), error.message()), (Code::Internal, "internal error"));
         let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         let reference = error.reference().unwrap();
-        let entry = logged.lines().find(|line| line.contains(reference)).expect("an entry under the reference");
+        let entry =
+            logged.lines().find(|line| line.contains(reference)).expect("an entry under the reference");
         assert!(entry.contains("hunter2") && entry.contains("authenticate"), "{entry}");
     }
     let CallError::Rpc(harmless) = accounts.authenticate("x").await.unwrap_err();
@@ -244,8 +252,11 @@ async fn d_an_error_that_mentions_a_password_is_bare_for_the_client_and_whole_in
 
 #[tokio::test]
 async fn d_a_redaction_that_panics_lets_nothing_through() {
-    let server =
-        Server::builder().service(AccountsServer::new(Leaky)).redact(|_| panic!("no redaction today")).build().unwrap();
+    let server = Server::builder()
+        .service(AccountsServer::new(Leaky))
+        .redact(|_| panic!("no redaction today"))
+        .build()
+        .unwrap();
     let client = Client::over(server.in_memory()).await.unwrap();
     let CallError::Rpc(error) = AccountsClient::new(&client).authenticate("own").await.unwrap_err();
     assert_eq!((error.code(), error.message()), (Code::Internal, "internal error"));

@@ -84,7 +84,11 @@ async fn frames_below_the_packets_are_judged_too() {
         ("larger than allowed, announced only", frame(0x81, true, 64 * 1024 + 1, b""), 1009),
         ("larger than anything", frame(0x81, true, u64::MAX, b""), 1009),
         ("binary on a text subprotocol", frame(0x82, true, 2, b"[]"), 1003),
-        ("too many fragments", [frame(0x01, true, 0, b""), frame(0x00, true, 0, b"").repeat(300)].concat(), 1008),
+        (
+            "too many fragments",
+            [frame(0x01, true, 0, b""), frame(0x00, true, 0, b"").repeat(300)].concat(),
+            1008,
+        ),
     ] {
         let mut raw = Raw::hello(addr, HELLO).await;
         raw.bytes(&bytes).await;
@@ -131,10 +135,21 @@ async fn deep_values_fail_their_call_and_nothing_else() {
 async fn parameters_that_cannot_be_read_fail_their_call_and_nothing_else() {
     let (_, addr, _) = server().await;
     let mut raw = Raw::hello(addr, HELLO).await;
-    for (id, params) in [(1, "[1"), (3, "[1,]"), (5, "{\"x\":1,}"), (7, "{\"x\" 1}"), (9, "[nul]"), (11, "[1] [2]"), (13, "7")] {
+    for (id, params) in [
+        (1, "[1"),
+        (3, "[1,]"),
+        (5, "{\"x\":1,}"),
+        (7, "{\"x\" 1}"),
+        (9, "[nul]"),
+        (11, "[1] [2]"),
+        (13, "7"),
+    ] {
         raw.text(&format!(r#"[3,{id},"echo",0,{params}]"#)).await;
         let answer = raw.receive().await.unwrap();
-        assert!(answer.starts_with(&format!("[7,{id},{{\"code\":\"INVALID_ARGUMENT\"")), "{params}: {answer}");
+        assert!(
+            answer.starts_with(&format!("[7,{id},{{\"code\":\"INVALID_ARGUMENT\"")),
+            "{params}: {answer}"
+        );
     }
 }
 
@@ -148,7 +163,10 @@ async fn the_hello_comes_first_and_in_time() {
     assert_eq!(early.close_code().await, 4400);
     let mut future = Raw::connect(addr, "trunkline.v1.json").await;
     future.text(r#"[1,{"v":2}]"#).await;
-    assert_eq!(future.receive().await, Err(End::Close(4400, "protocol version 2 is not supported".to_owned())));
+    assert_eq!(
+        future.receive().await,
+        Err(End::Close(4400, "protocol version 2 is not supported".to_owned()))
+    );
 }
 
 #[tokio::test]
@@ -164,7 +182,9 @@ async fn calls_may_follow_the_hello_in_its_packet() {
 async fn what_is_not_built_yet_answers_unimplemented() {
     let (_, addr, _) = server().await;
     let mut raw = Raw::hello(addr, HELLO).await;
-    for (id, head) in [(1, r#"{"o":7}"#), (3, r#"{"p":[1]}"#), (5, r#"{"k":1}"#), (7, r#"{"s":[1]}"#), (9, r#"{"X":1}"#)] {
+    for (id, head) in
+        [(1, r#"{"o":7}"#), (3, r#"{"p":[1]}"#), (5, r#"{"k":1}"#), (7, r#"{"s":[1]}"#), (9, r#"{"X":1}"#)]
+    {
         raw.text(&format!(r#"[3,{id},"echo",{head},[1]]"#)).await;
         let answer = raw.receive().await.unwrap();
         assert!(answer.contains("UNIMPLEMENTED"), "{head}: {answer}");

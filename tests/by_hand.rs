@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use trunkline::{
-    CallError, Client, Code, Error, Guard, Result, Server, User,
     __private::{
-        AsHandle, BoxFuture, CallOf, Dispatch, FromCall, Handle, Incoming, MethodSchema, Outcome, ParamSchema, Service,
-        ServiceSchema,
+        AsHandle, BoxFuture, CallOf, Dispatch, FromCall, Handle, Incoming, MethodSchema, Outcome,
+        ParamSchema, Service, ServiceSchema,
     },
-    is,
+    CallError, Client, Code, Error, Guard, Result, Server, User, is,
 };
 
 /// What the user writes, as `#[service]` rewrites it.
 trait Greeter: Send + Sync + 'static {
-    fn greet(&self, user: Option<User>, name: String, times: i64) -> impl Future<Output = Result<String>> + Send;
+    fn greet(
+        &self,
+        user: Option<User>,
+        name: String,
+        times: i64,
+    ) -> impl Future<Output = Result<String>> + Send;
 
     fn secret(&self) -> impl Future<Output = String> + Send;
 }

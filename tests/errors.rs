@@ -68,7 +68,10 @@ async fn other_errors_arrive_as_system_errors() {
 async fn a_panic_fails_its_call_alone() {
     let (client, shop) = shop().await;
     let CallError::Rpc(error) = shop.steal().await.unwrap_err();
-    assert_eq!((error.code(), error.message(), error.maybe_executed()), (Code::Internal, "internal error", true));
+    assert_eq!(
+        (error.code(), error.message(), error.maybe_executed()),
+        (Code::Internal, "internal error", true)
+    );
     assert_eq!(shop.buy(1).await, Ok(1));
     assert!(!client.is_closed());
 }

@@ -34,7 +34,11 @@ async fn status(addr: std::net::SocketAddr, request: &str) -> String {
 
 #[tokio::test]
 async fn pages_of_other_origins_are_refused_before_the_upgrade() {
-    let server = Server::builder().service(PingServer::new(App)).allow_origins(["https://app.example"]).build().unwrap();
+    let server = Server::builder()
+        .service(PingServer::new(App))
+        .allow_origins(["https://app.example"])
+        .build()
+        .unwrap();
     let addr = serve(&server).await;
     for (origin, expected) in [
         ("", "101 Switching Protocols"),
@@ -53,7 +57,9 @@ async fn an_upgrade_is_what_the_rfc_says() {
     let server = Server::builder().service(PingServer::new(App)).path("/rpc").build().unwrap();
     let addr = serve(&server).await;
     let upgrade = UPGRADE.replace("GET /", "GET /rpc");
-    let answer = http(addr, &format!("{upgrade}Sec-WebSocket-Protocol: x, trunkline.v1.json\n\n")).await.to_lowercase();
+    let answer = http(addr, &format!("{upgrade}Sec-WebSocket-Protocol: x, trunkline.v1.json\n\n"))
+        .await
+        .to_lowercase();
     // The key and its answer are those of RFC 6455, section 1.3.
     assert!(answer.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{answer}");
     assert!(answer.contains("sec-websocket-protocol: trunkline.v1.json"), "{answer}");
@@ -80,7 +86,9 @@ async fn files_are_served_from_their_folder_and_from_nowhere_else() {
     let addr = serve(&server).await;
     let index = http(addr, "GET / HTTP/1.1\nHost: x\n\n").await;
     assert!(index.contains("text/html") && index.ends_with("<h1>hello</h1>"), "{index}");
-    for path in ["/../secret.txt", "/%2e%2e/secret.txt", "/.hidden/x", "//secret.txt", "/nothing", "/..\\secret.txt"] {
+    for path in
+        ["/../secret.txt", "/%2e%2e/secret.txt", "/.hidden/x", "//secret.txt", "/nothing", "/..\\secret.txt"]
+    {
         assert_eq!(status(addr, &format!("GET {path} HTTP/1.1\nHost: x\n")).await, "404 Not Found", "{path}");
     }
     assert_eq!(status(addr, UPGRADE).await, "101 Switching Protocols");
@@ -117,7 +125,11 @@ async fn a_request_that_never_ends_is_cut_off() {
             }
         };
         within(dripped).await;
-        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 408"),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
     }
 }
 
@@ -140,6 +152,7 @@ async fn a_client_says_why_it_does_not_connect() {
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let black_hole = format!("ws://{}", listener.local_addr().unwrap());
-    let late = Client::builder(black_hole).connect_timeout(Duration::from_millis(100)).connect().await.unwrap_err();
+    let late =
+        Client::builder(black_hole).connect_timeout(Duration::from_millis(100)).connect().await.unwrap_err();
     assert!(matches!(late, ConnectError::Timeout(_)), "{late}");
 }

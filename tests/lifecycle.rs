@@ -71,7 +71,8 @@ async fn connect_resolves_once_the_token_is_accepted() {
     assert!(matches!(refused, ConnectError::Unauthenticated), "{refused}");
     let outage = Client::builder(&url).token("outage").connect().await.unwrap_err();
     assert!(matches!(&outage, ConnectError::Closed(reason) if reason.code.0 == 1013), "{outage}");
-    let failing = Client::builder(&url).token(|| async { Err::<String, _>(std::io::Error::other("no login")) });
+    let failing =
+        Client::builder(&url).token(|| async { Err::<String, _>(std::io::Error::other("no login")) });
     assert!(matches!(failing.connect().await.unwrap_err(), ConnectError::Token(_)));
 }
 
@@ -207,7 +208,8 @@ async fn two_services_that_share_a_name_do_not_build() {
             "x".to_owned()
         }
     }
-    let error = Server::builder().service(DoorServer::new(App)).service(MailServer::new(Post)).build().unwrap_err();
+    let error =
+        Server::builder().service(DoorServer::new(App)).service(MailServer::new(Post)).build().unwrap_err();
     let text = error.to_string();
     assert!(text.contains("`me`") && text.contains("Door::me") && text.contains("Mail::address"), "{text}");
     assert!(text.contains("namespace"), "{text}");

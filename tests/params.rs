@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use trunkline::{Bytes, CallHead, Client, Code, Codec, Connection, Error, FromCall, I64, Result, Server, U64, Value, data, json, service};
+use trunkline::{
+    Bytes, CallHead, Client, Code, Codec, Connection, Error, FromCall, I64, Result, Server, U64, Value, data,
+    json, service,
+};
 
 #[data]
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +40,12 @@ impl FromCall for Tenant {
 
 #[service]
 trait Desk {
-    async fn order(&self, order: Order, #[default(1)] count: u32, comment: Option<String>) -> (Order, u32, Option<String>);
+    async fn order(
+        &self,
+        order: Order,
+        #[default(1)] count: u32,
+        comment: Option<String>,
+    ) -> (Order, u32, Option<String>);
     async fn everything(&self, #[body] body: Value) -> Value;
     async fn tenant(&self, #[extract] tenant: Tenant, suffix: String) -> String;
     async fn nothing(&self, _conn: Connection) -> ();
@@ -119,7 +127,12 @@ async fn what_may_be_left_out_may_be_left_out() {
         // Through a JSON value bytes would be a string, which they are not in MessagePack.
         let full = json!(pick_up());
         type Back = (Order, u32, Option<String>);
-        for params in [json!([full]), json!([full, 1, null]), json!({ "order": full }), json!({ "count": 1, "order": full })] {
+        for params in [
+            json!([full]),
+            json!([full, 1, null]),
+            json!({ "order": full }),
+            json!({ "count": 1, "order": full }),
+        ] {
             let (_, count, comment) = client.call::<Back>("order", params.clone()).await.unwrap();
             assert_eq!((count, comment), (1, None), "{params}");
         }
@@ -130,7 +143,9 @@ async fn what_may_be_left_out_may_be_left_out() {
 async fn a_body_is_the_whole_payload() {
     for client in clients().await {
         let desk = DeskClient::new(&client);
-        for value in [json!({ "access_token": "mine", "a": [1, { "b": null }] }), json!([1, 2]), json!(null), json!(0)] {
+        for value in
+            [json!({ "access_token": "mine", "a": [1, { "b": null }] }), json!([1, 2]), json!(null), json!(0)]
+        {
             assert_eq!(desk.everything(value.clone()).await.unwrap(), value);
         }
     }
@@ -152,12 +167,21 @@ async fn what_is_wrong_is_said_with_its_path() {
         for (params, message) in [
             (json!([]), "missing parameter `order`"),
             (json!({ "count": 1 }), "missing parameter `order`"),
-            (json!({ "order": order(), "colour": 1 }), "unknown parameter `colour`: the method takes (order, count, comment)"),
+            (
+                json!({ "order": order(), "colour": 1 }),
+                "unknown parameter `colour`: the method takes (order, count, comment)",
+            ),
             (json!([pick_up(), 1, null, 4]), "too many parameters: the method takes (order, count, comment)"),
             (json!([pick_up(), "two"]), "count: invalid type: string \"two\", expected u32"),
             (json!("x"), "parameters are an array or a map"),
-            (json!([{ "items": [{ "name": "x", "price": 1 }, { "name": 7 }], "kind": { "type": "pick_up" } }]), "order.items[1].name: invalid type: integer `7`, expected a string"),
-            (json!([{ "items": [{ "name": "x" }], "kind": { "type": "pick_up" } }]), "order.items[0]: missing field `price`"),
+            (
+                json!([{ "items": [{ "name": "x", "price": 1 }, { "name": 7 }], "kind": { "type": "pick_up" } }]),
+                "order.items[1].name: invalid type: integer `7`, expected a string",
+            ),
+            (
+                json!([{ "items": [{ "name": "x" }], "kind": { "type": "pick_up" } }]),
+                "order.items[0]: missing field `price`",
+            ),
         ] {
             let error = client.call::<Value>("order", params.clone()).await.unwrap_err();
             assert_eq!(error.code(), Code::InvalidArgument);

@@ -9,12 +9,12 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, client::IntoClientRequest, protocol::Role},
+    tungstenite::{Message, client::IntoClientRequest},
 };
 use trunkline::Server;
 
 /// Serves on a free port for as long as the test runs.
-pub async fn serve(server: &Server) -> std::net::SocketAddr {
+pub(crate) async fn serve(server: &Server) -> std::net::SocketAddr {
     let bound = server.bind("127.0.0.1:0").await.unwrap();
     let addr = bound.local_addr().unwrap();
     tokio::spawn(bound.run());
@@ -22,23 +22,23 @@ pub async fn serve(server: &Server) -> std::net::SocketAddr {
 }
 
 /// Whatever takes longer hangs.
-pub async fn within<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), work).await.expect("it should not take so long")
 }
 
 /// A WebSocket with a subprotocol, after the upgrade and before the hello.
-pub struct Raw(WebSocketStream<TcpStream>);
+pub(crate) struct Raw(WebSocketStream<TcpStream>);
 
 /// How a connection ended.
 #[derive(Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     Close(u16, String),
     /// Without a close frame.
     Eof,
 }
 
 impl Raw {
-    pub async fn connect(addr: std::net::SocketAddr, subprotocol: &str) -> Self {
+    pub(crate) async fn connect(addr: std::net::SocketAddr, subprotocol: &str) -> Self {
         let mut request = format!("ws://{addr}/").into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", subprotocol.parse().unwrap());
         let stream = TcpStream::connect(addr).await.unwrap();
@@ -47,7 +47,7 @@ impl Raw {
     }
 
     /// A WebSocket in JSON on which hello and welcome have been said.
-    pub async fn hello(addr: std::net::SocketAddr, hello: &str) -> Self {
+    pub(crate) async fn hello(addr: std::net::SocketAddr, hello: &str) -> Self {
         let mut raw = Self::connect(addr, "trunkline.v1.json").await;
         raw.text(hello).await;
         let welcome = raw.receive().await.expect("a welcome");
@@ -55,21 +55,21 @@ impl Raw {
         raw
     }
 
-    pub async fn text(&mut self, text: &str) {
+    pub(crate) async fn text(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
-    pub async fn binary(&mut self, bytes: &[u8]) {
+    pub(crate) async fn binary(&mut self, bytes: &[u8]) {
         self.0.send(Message::binary(bytes.to_vec())).await.unwrap();
     }
 
     /// Bytes below the WebSocket.
-    pub async fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
         self.0.get_mut().write_all(bytes).await.unwrap();
     }
 
     /// The next text that is not a ping, or how the connection ended.
-    pub async fn receive(&mut self) -> Result<String, End> {
+    pub(crate) async fn receive(&mut self) -> Result<String, End> {
         loop {
             match within(self.0.next()).await {
                 Some(Ok(Message::Text(text))) if !text.starts_with("[16,") => return Ok(text.to_string()),
@@ -84,7 +84,7 @@ impl Raw {
     }
 
     /// The close code, after whatever else is still sent.
-    pub async fn close_code(&mut self) -> u16 {
+    pub(crate) async fn close_code(&mut self) -> u16 {
         loop {
             match self.receive().await {
                 Ok(_) => {}
@@ -96,18 +96,10 @@ impl Raw {
 }
 
 /// One request and its answer, as text.
-pub async fn http(addr: std::net::SocketAddr, request: &str) -> String {
+pub(crate) async fn http(addr: std::net::SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(request.replace('\n', "\r\n").as_bytes()).await.unwrap();
     let mut answer = vec![0; 4096];
     let len = within(stream.read(&mut answer)).await.unwrap();
     String::from_utf8_lossy(&answer[..len]).into_owned()
-}
-
-/// A WebSocket over a stream that a test holds the other end of.
-pub async fn over<S>(stream: S) -> WebSocketStream<S>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    WebSocketStream::from_raw_socket(stream, Role::Client, None).await
 }

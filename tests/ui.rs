@@ -3,6 +3,7 @@
 //!
 //! `TRYBUILD=overwrite cargo test --test ui` writes the texts anew: read each one before it is kept. They belong to the
 //! compiler that CI pins, and to the default features.
+#![cfg(all(feature = "client", feature = "schema", feature = "server"))]
 
 #[test]
 fn mistakes_are_explained_where_they_are_made() {

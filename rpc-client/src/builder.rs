@@ -91,7 +91,9 @@ impl ClientBuilder {
         let url = Url::parse(&self.url)?;
         let patience = self.connect_timeout;
         let connected = async { dial::login(&self, dial::dial(&self, &url).await?).await };
-        let joined = tokio::time::timeout(patience, connected).await.map_err(|_| ConnectError::Timeout(patience))??;
+        let joined = tokio::time::timeout(patience, connected)
+            .await
+            .map_err(|_| ConnectError::Timeout(patience))??;
         Ok(Client::spawn(&self, joined))
     }
 
@@ -141,6 +143,9 @@ impl ClientBuilder {
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder").field("url", &self.url).field("codec", &self.codec).finish_non_exhaustive()
+        f.debug_struct("ClientBuilder")
+            .field("url", &self.url)
+            .field("codec", &self.codec)
+            .finish_non_exhaustive()
     }
 }

@@ -33,7 +33,11 @@ impl Url {
         let uri: http::Uri = url.parse().map_err(|_| refuse("write it as `ws://host:port/path`"))?;
         match uri.scheme_str() {
             Some("ws") => {}
-            Some("wss") => return Err(refuse("TLS is not available in this version: put a proxy before it and use `ws://`")),
+            Some("wss") => {
+                return Err(refuse(
+                    "TLS is not available in this version: put a proxy before it and use `ws://`",
+                ));
+            }
             _ => return Err(refuse("it begins with `ws://`")),
         }
         let authority = uri.authority().ok_or_else(|| refuse("the host is missing"))?;
@@ -58,10 +62,15 @@ pub(crate) async fn dial(builder: &ClientBuilder, url: &Url) -> Result<WebSocket
     let key = generate_key();
     stream.write_all(&request(builder, url, subprotocol, &key)?).await?;
     let read = response(&mut stream, subprotocol, &key).await?;
-    Ok(WebSocket::new(End::Client, stream, read, builder.config.max_packet as usize).await)
+    Ok(WebSocket::new(End::Client, stream, &read, builder.config.max_packet as usize).await)
 }
 
-fn request(builder: &ClientBuilder, url: &Url, subprotocol: &str, key: &str) -> Result<Vec<u8>, ConnectError> {
+fn request(
+    builder: &ClientBuilder,
+    url: &Url,
+    subprotocol: &str,
+    key: &str,
+) -> Result<Vec<u8>, ConnectError> {
     let mut head = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: {subprotocol}\r\n",
@@ -105,7 +114,12 @@ async fn response(stream: &mut TcpStream, subprotocol: &str, key: &str) -> Resul
     }
 }
 
-fn check(answer: &httparse::Response<'_, '_>, body: &[u8], subprotocol: &str, key: &str) -> Result<(), ConnectError> {
+fn check(
+    answer: &httparse::Response<'_, '_>,
+    body: &[u8],
+    subprotocol: &str,
+    key: &str,
+) -> Result<(), ConnectError> {
     let status = StatusCode::from_u16(answer.code.unwrap_or_default()).unwrap_or_default();
     if status != StatusCode::SWITCHING_PROTOCOLS {
         let text = String::from_utf8_lossy(body.get(..body.len().min(256)).unwrap_or_default()).into_owned();
@@ -132,7 +146,10 @@ pub(crate) struct Joined<T> {
 }
 
 /// Says hello and waits for the welcome.
-pub(crate) async fn login<T: Transport>(builder: &ClientBuilder, mut transport: T) -> Result<Joined<T>, ConnectError> {
+pub(crate) async fn login<T: Transport>(
+    builder: &ClientBuilder,
+    mut transport: T,
+) -> Result<Joined<T>, ConnectError> {
     let token = match &builder.token {
         None => None,
         Some(fetch) => Some(fetch().await.map_err(ConnectError::Token)?),

@@ -5,7 +5,8 @@ use std::{error::Error, future::Future, sync::Arc};
 use trunkline_peer::BoxFuture;
 
 /// What fetches the token for a dial.
-pub(crate) type FetchToken = Arc<dyn Fn() -> BoxFuture<Result<String, Box<dyn Error + Send + Sync>>> + Send + Sync>;
+pub(crate) type FetchToken =
+    Arc<dyn Fn() -> BoxFuture<Result<String, Box<dyn Error + Send + Sync>>> + Send + Sync>;
 
 /// A token, or an async function that fetches one, asked on each dial.
 #[diagnostic::on_unimplemented(

@@ -37,6 +37,13 @@ pub use schema::{MethodSchema, ParamSchema, Per, RateLimit, Service, ServiceSche
 pub use session::{CallKey, Config, Event, Limits, Role, Session};
 pub use wire::{Bytes, I64, Reply, U64, Wire};
 
+/// A moment at which a test begins; from there on it turns the clock itself.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "an `Instant` has to come from somewhere")]
+fn some_time() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// Names for generated code. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {

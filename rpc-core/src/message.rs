@@ -193,7 +193,10 @@ pub enum Target {
     Promise,
 }
 
-/// What stands between the method's name and the parameters, where there is anything.
+/// The largest head in bytes: it is decoded before anybody knows whether the call is let in, into many times its size.
+pub(crate) const MAX_HEAD: usize = 16 << 10;
+
+/// What stands between the method's name and the parameters, where there is anything. It takes at most 16 KiB.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RequestHead {
     /// `t`: the time left for the call.

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     codec::{self, Codec, JsonReader, MsgpackReader},
     error::{DecodeError, EncodeError, Error},
-    payload::Payload,
+    payload::{self, Payload},
     schema::ParamSchema,
 };
 
@@ -261,7 +261,7 @@ pub struct ParamsWriter {
 impl ParamsWriter {
     /// Begins a list of `len` parameters.
     pub fn new(codec: Codec, len: u32) -> Self {
-        let mut buffer = Vec::with_capacity(64);
+        let mut buffer = payload::buffer();
         match codec {
             Codec::Json => buffer.push(b'['),
             Codec::MessagePack => {
@@ -274,7 +274,7 @@ impl ParamsWriter {
 
     /// Adds the next parameter; a failure is kept for [`Self::finish`].
     pub fn push<T: Serialize + ?Sized>(&mut self, value: &T) {
-        if self.codec == Codec::Json && self.buffer.len() > 1 {
+        if self.codec == Codec::Json && self.buffer.len() > payload::HEADROOM + 1 {
             self.buffer.push(b',');
         }
         if let Err(error) = codec::encode(self.codec, value, &mut self.buffer) {
@@ -292,7 +292,7 @@ impl ParamsWriter {
             self.buffer.push(b']');
         }
         match self.failure {
-            None => Ok(Payload::new(self.codec, self.buffer)),
+            None => Ok(Payload::encoded(self.codec, self.buffer)),
             Some(error) => Err(error),
         }
     }

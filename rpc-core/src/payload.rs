@@ -11,6 +11,17 @@ use crate::{
 /// How deep values may be nested where nothing else is configured.
 pub(crate) const DEFAULT_DEPTH: u16 = 64;
 
+/// Bytes kept free before a value that is encoded here: enough for the head of its frame, which is written there if the
+/// value is too large to be copied for it.
+pub(crate) const HEADROOM: usize = 64;
+
+/// A buffer whose content begins after the [`HEADROOM`].
+pub(crate) fn buffer() -> Vec<u8> {
+    let mut buffer = Vec::with_capacity(2 * HEADROOM);
+    buffer.resize(HEADROOM, 0);
+    buffer
+}
+
 /// One encoded value and the codec that reads it.
 ///
 /// ```
@@ -20,17 +31,30 @@ pub(crate) const DEFAULT_DEPTH: u16 = 64;
 /// assert_eq!(payload.bytes(), br#"["a","b"]"#);
 /// assert_eq!(payload.decode::<Vec<String>>().unwrap(), ["a", "b"]);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Payload {
     codec: Codec,
     depth: u16,
-    bytes: Bytes,
+    body: Body,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    /// A part of a packet, or bytes from elsewhere.
+    Shared(Bytes),
+    /// Encoded here, after the headroom.
+    Encoded(Vec<u8>),
 }
 
 impl Payload {
     /// Wraps bytes that `codec` is to read, nested at most 64 deep; they are not looked at yet.
     pub fn new(codec: Codec, bytes: impl Into<Bytes>) -> Self {
-        Self { codec, depth: DEFAULT_DEPTH, bytes: bytes.into() }
+        Self { codec, depth: DEFAULT_DEPTH, body: Body::Shared(bytes.into()) }
+    }
+
+    /// Wraps a [`buffer`].
+    pub(crate) fn encoded(codec: Codec, buffer: Vec<u8>) -> Self {
+        Self { codec, depth: DEFAULT_DEPTH, body: Body::Encoded(buffer) }
     }
 
     /// Sets how deep the value may be nested: 64 unless set.
@@ -46,9 +70,9 @@ impl Payload {
     ///
     /// If the codec has no form for it, such as a map whose keys are not strings in JSON.
     pub fn encode<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<Self, EncodeError> {
-        let mut buffer = Vec::with_capacity(64);
+        let mut buffer = buffer();
         codec::encode(codec, value, &mut buffer)?;
-        Ok(Self::new(codec, buffer))
+        Ok(Self::encoded(codec, buffer))
     }
 
     /// Decodes the value.
@@ -57,7 +81,7 @@ impl Payload {
     ///
     /// With the path to the field, if the bytes are not a `T`, not whole, or nested too deep.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        codec::decode(self.codec, &self.bytes, self.depth.into())
+        codec::decode(self.codec, self.bytes(), self.depth.into())
     }
 
     /// How the bytes are to be read.
@@ -67,12 +91,37 @@ impl Payload {
 
     /// The encoded value.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        match &self.body {
+            Body::Shared(bytes) => bytes,
+            Body::Encoded(buffer) => buffer.get(HEADROOM..).unwrap_or_default(),
+        }
     }
 
-    /// The encoded value, without a copy.
+    /// The encoded value, copied only if it was encoded here.
     pub(crate) fn shared(&self) -> Bytes {
-        self.bytes.clone()
+        match &self.body {
+            Body::Shared(bytes) => bytes.clone(),
+            Body::Encoded(_) => Bytes::copy_from_slice(self.bytes()),
+        }
+    }
+
+    /// The value between `head` and `tail`, copied only if there is no room around it.
+    pub(crate) fn into_frame(self, head: &[u8], tail: &[u8]) -> Bytes {
+        if let Body::Encoded(mut buffer) = self.body {
+            let start = HEADROOM.saturating_sub(head.len());
+            if let Some(place) = buffer.get_mut(start..HEADROOM).filter(|place| place.len() == head.len()) {
+                place.copy_from_slice(head);
+                buffer.extend_from_slice(tail);
+                return Bytes::from(buffer).split_off(start);
+            }
+            return Bytes::from([head, buffer.get(HEADROOM..).unwrap_or_default(), tail].concat());
+        }
+        Bytes::from([head, self.bytes(), tail].concat())
+    }
+
+    /// Whether a JSON frame can hold the value as it is: between frames stands a line feed.
+    pub(crate) fn is_one_line(&self) -> bool {
+        self.codec == Codec::MessagePack || memchr::memchr(b'\n', self.bytes()).is_none()
     }
 
     pub(crate) fn depth(&self) -> usize {
@@ -81,6 +130,15 @@ impl Payload {
 
     /// Refuses integers beyond ±(2^53 − 1), which a peer written in JavaScript would round.
     pub(crate) fn check_integers(&self) -> Result<(), EncodeError> {
-        codec::check_integers(self.codec, &self.bytes)
+        codec::check_integers(self.codec, self.bytes())
     }
 }
+
+/// Two payloads are equal if they are read alike and have the same bytes.
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        (self.codec, self.depth, self.bytes()) == (other.codec, other.depth, other.bytes())
+    }
+}
+
+impl Eq for Payload {}

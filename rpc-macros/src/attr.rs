@@ -147,7 +147,7 @@ impl RateLimit {
         let known = Self::PER.iter().find(|(name, _)| who == name);
         known.map(|(_, variant)| *variant).ok_or_else(|| {
             let known = list_of(&Self::PER.map(|(name, _)| name));
-            syn::Error::new_spanned(&who, format!("`{who}` cannot share a budget: `per` is {known}"))
+            syn::Error::new_spanned(&who, format!("`{who}` cannot share a budget: `per` knows {known}"))
         })
     }
 }

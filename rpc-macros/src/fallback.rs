@@ -54,14 +54,19 @@ pub(crate) fn other_item(mut item: syn::Item) -> TokenStream {
 
 /// The type with as much of what `#[data]` gives it as it can have.
 pub(crate) fn data(mut data: Data) -> TokenStream {
-    if data.keys.error.is_some() {
-        data.item.attrs.retain(|attr| !attr.path().is_ident("serde"));
-        (data.keys.rename_all, data.keys.rename_all_fields) = (None, None);
-    }
-    data.item.attrs.retain(|attr| !attr::is_data(attr));
     if borrows(&data) || matches!(data.item.data, syn::Data::Union(_)) {
         StripHelpers.visit_derive_input_mut(&mut data.item);
         return data.item.into_token_stream();
+    }
+    data.item.attrs.retain(|attr| !attr::is_data(attr));
+    if data.keys.error.is_some() {
+        data.item.attrs.retain(|attr| !attr.path().is_ident("serde"));
+    }
+    (data.keys.rename_all, data.keys.rename_all_fields) = (None, None);
+    for field in &mut data.fields {
+        if field.is_option() {
+            field.keys.described_as = None;
+        }
     }
     expand::data(&data)
 }
@@ -106,11 +111,11 @@ impl VisitMut for Strip {
     }
 }
 
-/// Takes out the attributes that only the derives know.
+/// Takes out the attributes that only `#[data]` and its derives know.
 struct StripHelpers;
 
 impl VisitMut for StripHelpers {
     fn visit_attributes_mut(&mut self, attrs: &mut Vec<Attribute>) {
-        attrs.retain(|attr| !attr::is_one_of(attr, &["serde", "ts", "schemars"]));
+        attrs.retain(|attr| !attr::is_data(attr) && !attr::is_one_of(attr, &["serde", "ts", "schemars"]));
     }
 }

@@ -6,11 +6,7 @@ mod service;
 pub(crate) use data::{Data, Field, Variant};
 pub(crate) use service::{Arg, Method, Role, Service, WireName};
 
-use syn::{GenericArgument, Path, PathArguments, Type, parse_quote};
-
-fn trunkline() -> Path {
-    parse_quote!(::trunkline)
-}
+use syn::{GenericArgument, PathArguments, Type};
 
 /// The last segment of a plain path.
 pub(crate) fn last_segment(ty: &Type) -> Option<&syn::PathSegment> {

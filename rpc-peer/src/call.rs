@@ -47,7 +47,11 @@ impl<T, E> Call<T, E> {
         let request = params
             .map(|params| Prepared { method, head: None, params, timeout: None })
             .map_err(|error| Error::invalid(format!("the parameters cannot be encoded: {error}")));
-        Self { pending: Pending::new(handle.clone(), kind, request), stage: Stage::Prepared, gives: PhantomData }
+        Self {
+            pending: Pending::new(handle.clone(), kind, request),
+            stage: Stage::Prepared,
+            gives: PhantomData,
+        }
     }
 
     /// Gives the call this long, from when it is first polled: the client's `call_timeout` unless set. The server
@@ -97,9 +101,12 @@ impl<T: Wire, E: AppError> Future for Call<T, E> {
             Err(Failure::App(error)) => Err(match error.decode() {
                 Ok(error) => CallError::App(error),
                 Err(error) => CallError::Rpc(
-                    Error::new(Code::Unknown, "the method failed with an error that this client does not know")
-                        .with_detail(error)
-                        .after_execution(),
+                    Error::new(
+                        Code::Unknown,
+                        "the method failed with an error that this client does not know",
+                    )
+                    .with_detail(error)
+                    .after_execution(),
                 ),
             }),
             Err(Failure::Rpc(error)) => Err(CallError::Rpc(error)),

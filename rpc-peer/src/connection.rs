@@ -51,9 +51,12 @@ impl PeerInfo {
     #[must_use]
     pub fn headers(mut self, headers: &HeaderMap) -> Self {
         let told = |name: &HeaderName| {
-            !matches!(*name, header::CONNECTION | header::UPGRADE) && !name.as_str().starts_with("sec-websocket-")
+            !matches!(*name, header::CONNECTION | header::UPGRADE)
+                && !name.as_str().starts_with("sec-websocket-")
         };
-        let text = |(name, value): (&HeaderName, &http::HeaderValue)| Some((name.clone(), value.to_str().ok()?.into()));
+        let text = |(name, value): (&HeaderName, &http::HeaderValue)| {
+            Some((name.clone(), value.to_str().ok()?.into()))
+        };
         self.headers = headers.iter().filter(|(name, _)| told(name)).filter_map(text).collect();
         self
     }
@@ -65,7 +68,10 @@ impl PeerInfo {
 
     /// A header, if it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.as_str().eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
+        self.headers
+            .iter()
+            .find(|(known, _)| known.as_str().eq_ignore_ascii_case(name))
+            .map(|(_, value)| &**value)
     }
 }
 
@@ -215,6 +221,9 @@ impl Eq for Connection {}
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("id", &self.0.id.0).field("user", &self.user()).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("id", &self.0.id.0)
+            .field("user", &self.user())
+            .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,8 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use trunkline_core::{
-    Code, Codec, Error, Failure, Fault, MethodSchema, Outcome, Params, Payload, Reply, RequestHead, ServiceSchema,
+    Code, Codec, Error, Failure, Fault, MethodSchema, Outcome, Params, Payload, Reply, RequestHead,
+    ServiceSchema,
 };
 
 use crate::{connection::Connection, guard::Guard};
@@ -125,7 +126,8 @@ impl Incoming {
 }
 
 fn encode<T: serde::Serialize>(codec: Codec, value: &T) -> Outcome {
-    Payload::encode(codec, value).map_err(|error| Error::internal().with_detail(error).after_execution().into())
+    Payload::encode(codec, value)
+        .map_err(|error| Error::internal().with_detail(error).after_execution().into())
 }
 
 /// What a method can have injected beside its parameters: who calls, on what session, or anything of your own that is
@@ -150,7 +152,9 @@ fn encode<T: serde::Serialize>(codec: Codec, value: &T) -> Outcome {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a call",
     label = "not an extractor",
-    note = "implement `trunkline::FromCall` for `{Self}`, or leave out `#[extract]` if the client is to send it"
+    note = "implement `trunkline::FromCall` for `{Self}`, or leave out `#[extract]` if the client is to send it",
+    note = "a type of your own that is called `User`, `Connection` or `Hub` is sent by the client if `#[param]` stands before \
+            the argument"
 )]
 pub trait FromCall: Sized + Send {
     /// Finds the value in the head of a call; an error ends the call before its parameters are decoded.

@@ -14,8 +14,8 @@ use std::{
 };
 
 use trunkline_core::{
-    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, Goaway, Outcome, Packet, ProtocolError, Request,
-    RequestId, Session,
+    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, Goaway, Outcome, Packet, ProtocolError,
+    Request, RequestId, Session,
 };
 
 use crate::{
@@ -83,7 +83,11 @@ enum HandlerKey {
 enum Phase {
     Open,
     /// The session has ended; what is queued, and a close frame, are still to be sent.
-    Closing { reason: CloseReason, say: bool, until: Instant },
+    Closing {
+        reason: CloseReason,
+        say: bool,
+        until: Instant,
+    },
     Done,
 }
 
@@ -202,9 +206,10 @@ impl<T: Transport> Driver<T> {
         }
         let timeout = request.timeout.unwrap_or(usual);
         let started = match call.kind {
-            CallKind::Answered => {
-                self.session.request(now, &request.method, request.head, request.params, Some(timeout)).map(Some)
-            }
+            CallKind::Answered => self
+                .session
+                .request(now, &request.method, request.head, request.params, Some(timeout))
+                .map(Some),
             CallKind::Oneway => self.session.notify(&request.method, request.head, request.params),
         };
         match started {
@@ -324,7 +329,7 @@ impl<T: Transport> Driver<T> {
         {
             let outcome = self.disclose(&handler, outcome);
             if let Some(id) = id {
-                self.session.answer(id, &outcome);
+                self.session.answer(id, outcome);
             }
             return Ok(());
         }
@@ -337,7 +342,7 @@ impl<T: Transport> Driver<T> {
 
     fn refuse(&mut self, now: Instant, id: Option<RequestId>, refusal: Refusal) -> Result<(), End> {
         if let Some(id) = id {
-            self.session.answer(id, &Err(refusal.error.into()));
+            self.session.answer(id, Err(refusal.error.into()));
         }
         match refusal.penalty {
             Penalty::None => Ok(()),
@@ -356,7 +361,7 @@ impl<T: Transport> Driver<T> {
             let Some((handler, outcome)) = self.handlers.next() else { return };
             let outcome = self.disclose(&handler, outcome);
             if let HandlerKey::Request(id) = handler.key {
-                self.session.answer_taken(id, &outcome);
+                self.session.answer_taken(id, outcome);
             }
         }
     }
@@ -454,7 +459,9 @@ impl<T: Transport> Driver<T> {
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        let Phase::Closing { reason, say, until } = &self.phase else { return Poll::Ready(CloseReason::abnormal()) };
+        let Phase::Closing { reason, say, until } = &self.phase else {
+            return Poll::Ready(CloseReason::abnormal());
+        };
         let (reason, mut say, until) = (reason.clone(), *say, *until);
         let mut over = until <= now() || reason.code == CloseCode::ABNORMAL;
         if say && !over {
@@ -475,7 +482,11 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Sends what is queued, then the close frame.
-    fn say_goodbye(&mut self, cx: &mut Context<'_>, reason: &CloseReason) -> Result<Poll<()>, TransportError> {
+    fn say_goodbye(
+        &mut self,
+        cx: &mut Context<'_>,
+        reason: &CloseReason,
+    ) -> Result<Poll<()>, TransportError> {
         if self.send(cx)?.is_pending() || Pin::new(&mut self.transport).poll_ready(cx)?.is_pending() {
             return Ok(Poll::Pending);
         }

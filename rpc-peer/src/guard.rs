@@ -113,9 +113,8 @@ pub fn all(guards: impl IntoIterator<Item = Guard>) -> Guard {
 }
 
 /// `guard` does not hold.
-#[expect(clippy::needless_pass_by_value, reason = "guards are handed over like in `any` and `all`")]
 pub fn not(guard: Guard) -> Guard {
-    Guard::new(Node::Not(guard.clone()))
+    Guard::new(Node::Not(guard))
 }
 
 /// Whatever `check` says of the connection, at once or as a future.
@@ -140,7 +139,6 @@ where
 
 impl<T: Serialize> Attr<T> {
     /// The attribute is there and equals `value`.
-    #[expect(clippy::should_implement_trait, reason = "it makes a guard and does not compare keys")]
     pub fn eq(self, value: impl Into<T>) -> Guard {
         eq(self, value.into())
     }

@@ -17,7 +17,8 @@ use std::{
 
 use serde::Serialize;
 use trunkline_core::{
-    CallKey, CloseCode, CloseReason, Codec, Error, Fault, Outcome, ParamsWriter, Payload, Reply, RequestHead, ServiceSchema, Wire,
+    CallKey, CloseCode, CloseReason, Codec, Error, Fault, Outcome, ParamsWriter, Payload, Reply, RequestHead,
+    ServiceSchema, Wire,
 };
 
 use crate::call::Call;
@@ -108,10 +109,16 @@ impl Handle {
     }
 
     /// Prepares the call of a method of a generated client.
-    pub fn call<R: Reply>(&self, schema: &'static ServiceSchema, method: usize, params: impl IntoParams) -> CallOf<R> {
+    pub fn call<R: Reply>(
+        &self,
+        schema: &'static ServiceSchema,
+        method: usize,
+        params: impl IntoParams,
+    ) -> CallOf<R> {
         let method = schema.methods.get(method);
         let name = method.map_or("", |method| method.wire_name());
-        let kind = if method.is_some_and(|method| method.oneway) { CallKind::Oneway } else { CallKind::Answered };
+        let kind =
+            if method.is_some_and(|method| method.oneway) { CallKind::Oneway } else { CallKind::Answered };
         Call::new(self, name.into(), kind, params.into_params())
     }
 

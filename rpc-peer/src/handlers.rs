@@ -79,7 +79,11 @@ impl<K: Copy + PartialEq> Handlers<K> {
     /// Adds a handler, to be polled soon.
     pub(crate) fn insert(&mut self, handler: Handler<K>) {
         let index = self.free.pop().unwrap_or_else(|| {
-            let signal = Signal { place: self.places.len(), queued: AtomicBool::new(false), queue: Arc::clone(&self.queue) };
+            let signal = Signal {
+                place: self.places.len(),
+                queued: AtomicBool::new(false),
+                queue: Arc::clone(&self.queue),
+            };
             self.places.push(Place { handler: None, signal: Arc::new(signal) });
             self.places.len() - 1
         });
@@ -91,7 +95,10 @@ impl<K: Copy + PartialEq> Handlers<K> {
 
     /// Drops a handler, which ends it wherever it waits.
     pub(crate) fn remove(&mut self, key: K) {
-        let found = self.places.iter().position(|place| place.handler.as_ref().is_some_and(|handler| handler.key == key));
+        let found = self
+            .places
+            .iter()
+            .position(|place| place.handler.as_ref().is_some_and(|handler| handler.key == key));
         if let Some(index) = found {
             drop(self.take(index));
         }

@@ -28,7 +28,10 @@ pub struct Memory {
 pub fn memory(capacity: NonZeroUsize) -> (Memory, Memory) {
     let pipe = || Arc::new(Pipe { capacity: capacity.get(), state: Mutex::default() });
     let (one, two) = (pipe(), pipe());
-    (Memory { incoming: Arc::clone(&one), outgoing: Arc::clone(&two) }, Memory { incoming: two, outgoing: one })
+    (
+        Memory { incoming: Arc::clone(&one), outgoing: Arc::clone(&two) },
+        Memory { incoming: two, outgoing: one },
+    )
 }
 
 #[derive(Debug)]

@@ -7,12 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use governor::{
-    Quota,
-    clock::Clock,
-    middleware::NoOpMiddleware,
-    state::keyed::HashMapStateStore,
-};
+use governor::{Quota, clock::Clock, middleware::NoOpMiddleware, state::keyed::HashMapStateStore};
 use trunkline_core::{Code, Error, Per, RateLimit};
 
 use crate::connection::{Connection, ConnectionId};
@@ -51,8 +46,10 @@ impl MethodLimiter {
     pub(crate) fn check(&self, conn: &Connection) -> Result<(), Error> {
         self.sweep();
         let Err(refused) = self.budgets.check_key(&self.key(conn)) else { return Ok(()) };
-        let message = format!("called more than {} times in {}", self.limit.limit, in_words(self.limit.period));
-        Err(Error::new(Code::ResourceExhausted, message).with_retry_after(refused.wait_time_from(RuntimeClock.now())))
+        let message =
+            format!("called more than {} times in {}", self.limit.limit, in_words(self.limit.period));
+        Err(Error::new(Code::ResourceExhausted, message)
+            .with_retry_after(refused.wait_time_from(RuntimeClock.now())))
     }
 
     /// Forgets budgets that are full again, each time that their number has doubled.

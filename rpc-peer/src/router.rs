@@ -128,7 +128,9 @@ impl Router {
         let rewritten = match &self.redact {
             None => error,
             // What fails to rewrite an error must not let it through.
-            Some(redact) => catch_unwind(AssertUnwindSafe(|| redact(error))).unwrap_or_else(|_| Error::internal()),
+            Some(redact) => {
+                catch_unwind(AssertUnwindSafe(|| redact(error))).unwrap_or_else(|_| Error::internal())
+            }
         };
         let changed = rewritten != original;
         if !changed && original.code() != Code::Internal {
@@ -158,7 +160,9 @@ impl Route {
                 Ok(()) => Admitted::Running(Arc::clone(&self.service).call(self.method, incoming(request))),
                 Err(refusal) => Admitted::Refused(refusal),
             },
-            Some(Verdict::Now(false)) => Admitted::Refused(Refusal { error: self.denied(), penalty: Penalty::Denial }),
+            Some(Verdict::Now(false)) => {
+                Admitted::Refused(Refusal { error: self.denied(), penalty: Penalty::Denial })
+            }
             Some(Verdict::Later(answer)) => {
                 let (route, incoming) = (Arc::clone(self), incoming(request));
                 Admitted::Running(Box::pin(async move {

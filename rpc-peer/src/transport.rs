@@ -17,7 +17,11 @@ pub trait Transport:
 }
 
 impl<T> Transport for T where
-    T: Stream<Item = Result<Packet, TransportError>> + Sink<Packet, Error = TransportError> + Send + Unpin + 'static
+    T: Stream<Item = Result<Packet, TransportError>>
+        + Sink<Packet, Error = TransportError>
+        + Send
+        + Unpin
+        + 'static
 {
 }
 

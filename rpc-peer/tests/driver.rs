@@ -1,5 +1,7 @@
 //! The driver between two sessions, over in-memory pairs: no deadlock, nothing lost, nobody left waiting.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::{
     num::NonZeroUsize,
     sync::{
@@ -11,15 +13,20 @@ use std::{
 
 use futures_util::future::join_all;
 use trunkline_core::{
-    AwaitHello, AwaitWelcome, CloseReason, Code, Codec, Config, Hello, KeepAlive, MethodSchema, Never, Outcome, ParamSchema,
-    Payload, Protocol, Role, ServiceSchema, Session, TypeSchema, Welcome,
+    AwaitHello, AwaitWelcome, CloseReason, Code, Codec, Config, Hello, KeepAlive, MethodSchema, Never,
+    Outcome, ParamSchema, Payload, Protocol, Role, ServiceSchema, Session, TypeSchema, Welcome,
 };
 use trunkline_peer::{
-    BoxFuture, Call, Connection, ConnectionId, Dispatch, Driver, Handle, Incoming, Memory, PeerInfo, Router, Services,
-    memory,
+    BoxFuture, Call, Connection, ConnectionId, Dispatch, Driver, Handle, Incoming, Memory, PeerInfo, Router,
+    Services, memory,
 };
 
-static ECHO: ServiceSchema = ServiceSchema::__new("Echo", None, "", &[method("echo", &["echo"], PARAM), method("hang", &["hang"], &[])]);
+static ECHO: ServiceSchema = ServiceSchema::__new(
+    "Echo",
+    None,
+    "",
+    &[method("echo", &["echo"], PARAM), method("hang", &["hang"], &[])],
+);
 const PARAM: &[ParamSchema] =
     &[ParamSchema { name: "value", has_default: false, ty: || TypeSchema::of::<String>() }];
 
@@ -92,7 +99,8 @@ fn pair(codec: Codec, capacity: usize, config: Config) -> Pair {
     let now = Instant::now();
     let (hello, packet) = AwaitWelcome::new(protocol, Hello { limits: config.limits(), ..Hello::default() });
     let welcome = Welcome { limits: config.limits(), ..Welcome::default() };
-    let link = AwaitHello::new(protocol).handle_packet(packet).unwrap().accept(now, KeepAlive::server(), welcome);
+    let link =
+        AwaitHello::new(protocol).handle_packet(packet).unwrap().accept(now, KeepAlive::server(), welcome);
     let mut server = Session::new(Role::Server, config.clone(), codec);
     server.attach(link).unwrap();
     let packet = server.poll_transmit().unwrap();

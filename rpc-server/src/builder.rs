@@ -100,7 +100,11 @@ impl ServerBuilder {
     /// Takes connections on this path only, and answers 404 on others: any path is taken unless set.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         let path = path.into();
-        let valid = if path.starts_with('/') { Ok(()) } else { Err(ConfigError(format!("the path `{path}` begins with `/`"))) };
+        let valid = if path.starts_with('/') {
+            Ok(())
+        } else {
+            Err(ConfigError(format!("the path `{path}` begins with `/`")))
+        };
         self.path = Some(path);
         self.note(valid)
     }
@@ -210,6 +214,9 @@ impl ServerBuilder {
 
 impl std::fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerBuilder").field("router", &self.router).field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("ServerBuilder")
+            .field("router", &self.router)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,16 @@
 //! The HTTP that comes before a WebSocket: which requests are upgraded, and what the others are answered.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use trunkline_core::Subprotocol;
 
 use crate::server::Inner;
+
+/// What is answered.
+type Answer = Response<Full<Bytes>>;
 
 /// A request that has been answered with 101.
 pub(crate) struct Upgrade {
@@ -17,88 +20,132 @@ pub(crate) struct Upgrade {
 }
 
 /// Answers one request; an upgrade goes on after the answer.
-pub(crate) async fn answer(server: &Inner, mut request: Request<Incoming>) -> (Response<Full<Bytes>>, Option<Upgrade>) {
+pub(crate) async fn answer(server: &Inner, mut request: Request<Incoming>) -> (Answer, Option<Upgrade>) {
     if !wants_upgrade(request.headers()) {
         return (answer_plain(server, &request).await, None);
     }
     match check_upgrade(server, &request) {
-        Err(response) => (response, None),
-        Ok((response, subprotocol)) => {
+        Err(refusal) => (refusal.answer(), None),
+        Ok(accepted) => {
             let on_upgrade = hyper::upgrade::on(&mut request);
             let headers = std::mem::take(request.headers_mut());
-            (response, Some(Upgrade { on_upgrade, headers, subprotocol }))
+            let upgrade = Upgrade { on_upgrade, headers, subprotocol: accepted.subprotocol };
+            (accepted.answer(), Some(upgrade))
         }
     }
 }
 
-async fn answer_plain(server: &Inner, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+/// A request that may be upgraded.
+struct Accepted {
+    /// The proof that the request was understood.
+    accept: String,
+    subprotocol: Option<Subprotocol>,
+}
+
+impl Accepted {
+    fn answer(&self) -> Answer {
+        let mut answer = Answer::default();
+        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = answer.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        if let Ok(accept) = HeaderValue::from_str(&self.accept) {
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        if let Some(subprotocol) = self.subprotocol {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol.name()));
+        }
+        answer
+    }
+}
+
+/// Why a request is not upgraded.
+enum Refusal {
+    NotFound,
+    Origin,
+    Method,
+    Version,
+    Key,
+    Subprotocol,
+}
+
+impl Refusal {
+    fn answer(&self) -> Answer {
+        match self {
+            Self::NotFound => text(StatusCode::NOT_FOUND, "not found"),
+            Self::Origin => text(StatusCode::FORBIDDEN, "this origin may not connect"),
+            Self::Method => text(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened by GET"),
+            Self::Version => {
+                let mut answer =
+                    text(StatusCode::UPGRADE_REQUIRED, "only version 13 of the WebSocket protocol is spoken");
+                answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+                answer
+            }
+            Self::Key => text(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing"),
+            Self::Subprotocol => {
+                let known = Subprotocol::ALL.map(Subprotocol::name).join(" or ");
+                text(
+                    StatusCode::BAD_REQUEST,
+                    format!("none of the subprotocols is spoken here: offer {known}"),
+                )
+            }
+        }
+    }
+}
+
+async fn answer_plain(server: &Inner, request: &Request<Incoming>) -> Answer {
     if let (Some(files), &Method::GET) = (&server.files, request.method())
         && let Some(file) = files.read(request.uri().path()).await
     {
         let mut response = Response::new(Full::new(file.body));
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(file.content_type));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
         return response;
     }
     if !is_ours(server, request) || server.files.is_some() {
         return text(StatusCode::NOT_FOUND, "not found");
     }
     let mut response = text(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint");
-    response.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     response
 }
 
 /// Whether the request is one that RFC 6455, section 4.2.1 asks for, of a page that may connect.
-fn check_upgrade(
-    server: &Inner,
-    request: &Request<Incoming>,
-) -> Result<(Response<Full<Bytes>>, Option<Subprotocol>), Response<Full<Bytes>>> {
+fn check_upgrade(server: &Inner, request: &Request<Incoming>) -> Result<Accepted, Refusal> {
     let headers = request.headers();
     if !is_ours(server, request) {
-        return Err(text(StatusCode::NOT_FOUND, "not found"));
+        return Err(Refusal::NotFound);
     }
     if let Err(origin) = server.origins.check(headers) {
         let shown: String = origin.chars().take(128).flat_map(char::escape_debug).collect();
-        tracing::warn!(origin = shown, "a page of another origin was refused: `.allow_origins([..])` would let it in");
-        return Err(text(StatusCode::FORBIDDEN, "this origin may not connect"));
+        tracing::warn!(
+            origin = shown,
+            "a page of another origin was refused: `.allow_origins([..])` would let it in"
+        );
+        return Err(Refusal::Origin);
     }
     if request.method() != Method::GET {
-        return Err(text(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened by GET"));
+        return Err(Refusal::Method);
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        let mut response = text(StatusCode::UPGRADE_REQUIRED, "only version 13 of the WebSocket protocol is spoken");
-        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, header::HeaderValue::from_static("13"));
-        return Err(response);
+        return Err(Refusal::Version);
     }
-    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
-        return Err(text(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing"));
-    };
-    let subprotocol = choose(headers)?;
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let accept = derive_accept_key(key.as_bytes());
-    let told = response.headers_mut();
-    told.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
-    told.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-    if let Ok(accept) = header::HeaderValue::from_str(&accept) {
-        told.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    if let Some(subprotocol) = subprotocol {
-        told.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(subprotocol.name()));
-    }
-    Ok((response, subprotocol))
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or(Refusal::Key)?;
+    Ok(Accepted { accept: derive_accept_key(key.as_bytes()), subprotocol: choose(headers)? })
 }
 
 /// The first subprotocol that is spoken here. A client that offers none is told apart by its first packet.
-fn choose(headers: &HeaderMap) -> Result<Option<Subprotocol>, Response<Full<Bytes>>> {
-    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    let offered: Vec<&str> = offered.flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty()).collect();
-    match Subprotocol::choose(offered.iter().copied()) {
-        None if !offered.is_empty() => {
-            let known: Vec<&str> = Subprotocol::ALL.iter().map(|known| known.name()).collect();
-            Err(text(StatusCode::BAD_REQUEST, format!("none of the subprotocols is spoken here: offer {}", known.join(" or "))))
-        }
+fn choose(headers: &HeaderMap) -> Result<Option<Subprotocol>, Refusal> {
+    let offered = || items(headers, &header::SEC_WEBSOCKET_PROTOCOL);
+    match Subprotocol::choose(offered()) {
+        None if offered().next().is_some() => Err(Refusal::Subprotocol),
         chosen => Ok(chosen),
     }
+}
+
+/// The items of a header that is a list (RFC 9110, section 5.6.1).
+fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).map(str::trim).filter(|item| !item.is_empty())
 }
 
 fn is_ours(server: &Inner, request: &Request<Incoming>) -> bool {
@@ -106,18 +153,12 @@ fn is_ours(server: &Inner, request: &Request<Incoming>) -> bool {
 }
 
 fn wants_upgrade(headers: &HeaderMap) -> bool {
-    let contains = |name: header::HeaderName, token: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|list| list.split(','))
-            .any(|item| item.trim().eq_ignore_ascii_case(token))
-    };
-    contains(header::CONNECTION, "upgrade") && contains(header::UPGRADE, "websocket")
+    let has =
+        |name: &HeaderName, token: &str| items(headers, name).any(|item| item.eq_ignore_ascii_case(token));
+    has(&header::CONNECTION, "upgrade") && has(&header::UPGRADE, "websocket")
 }
 
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response

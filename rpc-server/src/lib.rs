@@ -7,8 +7,8 @@
 mod auth;
 mod builder;
 mod files;
-mod hub;
 mod http;
+mod hub;
 mod listen;
 mod origin;
 mod server;

@@ -154,13 +154,27 @@ async fn end_sessions(server: &Server) {
 async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr) {
     // What is sent is gathered already; a delay would only add to it.
     let _ = stream.set_nodelay(true);
-    // Boxed, so that its memory does not stay with the session.
-    let Some(upgrade) = Box::pin(requests(Arc::clone(&server), stream)).await else { return };
-    let Some((stream, read)) = Box::pin(upgraded(upgrade.on_upgrade)).await else { return };
-    let transport = WebSocket::new(End::Server, stream, read, server.config.max_packet as usize).await;
+    // Boxed, so that the memory of these phases does not stay with the session.
+    let started = Box::pin(async {
+        let (transport, arrival) = upgrade(&server, stream, addr).await?;
+        session::login(&server, transport, arrival).await
+    });
+    if let Some(started) = started.await {
+        started.run().await;
+    }
+}
+
+/// Answers requests until one is upgraded, and begins to speak WebSocket.
+async fn upgrade(
+    server: &Arc<Inner>,
+    stream: TcpStream,
+    addr: SocketAddr,
+) -> Option<(WebSocket<TcpStream>, Arrival)> {
+    let upgrade = requests(Arc::clone(server), stream).await?;
+    let (stream, read) = upgraded(upgrade.on_upgrade).await?;
+    let transport = WebSocket::new(End::Server, stream, &read, server.config.max_packet as usize).await;
     let peer = PeerInfo::new(addr).headers(&upgrade.headers);
-    let arrival = Arrival { peer, subprotocol: upgrade.subprotocol, user: None };
-    session::run(&server, transport, arrival).await;
+    Some((transport, Arrival { peer, subprotocol: upgrade.subprotocol, user: None }))
 }
 
 /// Answers requests until one is upgraded.

@@ -11,7 +11,9 @@ impl Origins {
     /// Allows `origin` too, exactly as browsers write it.
     pub(crate) fn allow(&mut self, origin: &str) -> Result<(), String> {
         let Some((scheme, host)) = split(origin) else {
-            return Err(format!("`{origin}` is not an origin: write it as `https://app.example`, without a path"));
+            return Err(format!(
+                "`{origin}` is not an origin: write it as `https://app.example`, without a path"
+            ));
         };
         self.0.push(format!("{scheme}://{host}"));
         Ok(())

@@ -81,7 +81,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let transport = WebSocket::new(End::Server, stream, Vec::new(), self.0.config.max_packet as usize).await;
+        let transport = WebSocket::new(End::Server, stream, &[], self.0.config.max_packet as usize).await;
         session::run(&self.0, transport, Arrival { peer, subprotocol, user: None }).await;
     }
 
@@ -110,6 +110,9 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("router", &self.0.router).field("config", &self.0.config).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("router", &self.0.router)
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
     }
 }

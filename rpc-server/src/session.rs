@@ -7,9 +7,12 @@ use std::{
 
 use futures_util::StreamExt;
 use trunkline_core::{
-    AwaitHello, CloseCode, CloseReason, Codec, Packet, PendingHello, ProtocolError, Protocol, Role, Session, Subprotocol, Welcome,
+    AwaitHello, CloseCode, CloseReason, Codec, Packet, PendingHello, Protocol, ProtocolError, Role, Session,
+    Subprotocol, Welcome,
 };
-use trunkline_peer::{Connection, Driver, Handle, Host, PeerInfo, Services, Transport, TransportError, User, hang_up};
+use trunkline_peer::{
+    Connection, Driver, Handle, Host, PeerInfo, Services, Transport, TransportError, User, hang_up,
+};
 
 use crate::{auth::Credentials, server::Inner};
 
@@ -23,20 +26,37 @@ pub(crate) struct Arrival {
 }
 
 /// Serves one connection until it ends.
-pub(crate) async fn run<T: Transport>(server: &Arc<Inner>, mut transport: T, arrival: Arrival) {
+///
+/// What only the login needs is boxed apart, so that a session costs its driver and little more for the rest of its life.
+pub(crate) async fn run<T: Transport>(server: &Arc<Inner>, transport: T, arrival: Arrival) {
+    if let Some(started) = Box::pin(login(server, transport, arrival)).await {
+        started.run().await;
+    }
+}
+
+/// From the first packet to a session; `None` if there will be none.
+pub(crate) async fn login<T: Transport>(
+    server: &Arc<Inner>,
+    mut transport: T,
+    arrival: Arrival,
+) -> Option<Started<T>> {
     let deadline = Instant::now() + server.login_timeout;
-    let welcomed = tokio::time::timeout(server.login_timeout, welcome(server, &mut transport, &arrival)).await;
+    let welcomed =
+        tokio::time::timeout(server.login_timeout, welcome(server, &mut transport, &arrival)).await;
     let late = || Err(Some(CloseReason::from(&ProtocolError::LoginTimeout(server.login_timeout))));
-    let (hello, user) = match welcomed.unwrap_or_else(|_| late()) {
-        Ok(welcomed) => welcomed,
-        Err(Some(reason)) => return hang_up(transport, reason).await,
-        Err(None) => return,
+    let reason = match welcomed.unwrap_or_else(|_| late()) {
+        Ok((hello, user)) => match start(server, transport, arrival.peer, hello, user, deadline) {
+            Ok(started) => return Some(started),
+            Err((returned, error)) => {
+                transport = returned;
+                CloseReason::from(&error)
+            }
+        },
+        Err(Some(reason)) => reason,
+        Err(None) => return None,
     };
-    let driver = match start(server, transport, arrival.peer, hello, user, deadline) {
-        Ok(started) => started,
-        Err((transport, error)) => return hang_up(transport, CloseReason::from(&error)).await,
-    };
-    driver.run().await;
+    hang_up(transport, reason).await;
+    None
 }
 
 /// Reads the hello and finds out who it is from. `Err(None)`: the peer is gone.
@@ -56,7 +76,8 @@ async fn welcome<T: Transport>(
         (None, Packet::Text(_)) => Protocol::Native(Codec::Json),
         (None, Packet::Binary(_)) => Protocol::Native(Codec::MessagePack),
     };
-    let hello = AwaitHello::new(protocol).handle_packet(packet).map_err(|error| Some(CloseReason::from(&error)))?;
+    let hello =
+        AwaitHello::new(protocol).handle_packet(packet).map_err(|error| Some(CloseReason::from(&error)))?;
     let user = match (&server.auth, &arrival.user) {
         (_, Some(user)) => Some(user.clone()),
         (None, None) => None,
@@ -72,15 +93,15 @@ async fn welcome<T: Transport>(
 }
 
 /// A session with all that belongs to it.
-struct Started<T> {
-    driver: Driver<T>,
+pub(crate) struct Started<T> {
+    driver: Box<Driver<T>>,
     conn: Connection,
     handle: Handle,
     hub: crate::Hub,
 }
 
 impl<T: Transport> Started<T> {
-    async fn run(self) {
+    pub(crate) async fn run(self) {
         let registered = self.hub.register(&self.conn);
         let ended = Ended { handle: self.handle, _registered: registered };
         let reason = self.driver.await;
@@ -127,7 +148,7 @@ fn start<T: Transport>(
     let login_until = (server.auth.is_some() && user.is_none()).then_some(login_until);
     let conn = Connection::new(id, peer, handle.clone(), user, Some(host));
     let services = Services { router: Arc::clone(&server.router), connection: conn.clone(), login_until };
-    let driver = Driver::new(transport, session, handle.clone(), Some(services));
+    let driver = Box::new(Driver::new(transport, session, handle.clone(), Some(services)));
     Ok(Started { driver, conn, handle, hub: server.hub.clone() })
 }
 

@@ -43,8 +43,11 @@ impl Bench {
 }
 
 impl Program {
-    fn run(&self, repo: &Repo, folder: &str) -> Result<(), Failure> {
-        let folder = repo.root.join(folder);
+    fn run(&self, repo: &Repo, name: &str) -> Result<(), Failure> {
+        let folder = repo.root.join(name);
+        if !folder.is_dir() {
+            return Err(Failure::Rule(format!("there is no {name} yet")));
+        }
         if self.check {
             let mut clippy = command::cargo(&folder);
             command::run(clippy.args(["clippy", "--locked", "--all-targets", "--", "-D", "warnings"]))?;

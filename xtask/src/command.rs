@@ -19,9 +19,9 @@ pub(crate) enum Failure {
     /// A command printed something else than it should.
     #[error("cannot read the output of `{command}`")]
     Output { command: String, source: Box<dyn std::error::Error + Send + Sync> },
-    /// A file could not be read.
-    #[error("cannot read {path}")]
-    Read { path: String, source: io::Error },
+    /// A file or folder is not as it has to be.
+    #[error("cannot use {path}")]
+    File { path: String, source: io::Error },
     /// The repository breaks one of its own rules.
     #[error("{0}")]
     Rule(String),

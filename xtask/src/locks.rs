@@ -22,7 +22,7 @@ pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
 
 fn check(root: &Path, file: &str) -> Result<(), Failure> {
     let text = fs::read_to_string(root.join(file))
-        .map_err(|source| Failure::Read { path: file.to_owned(), source })?;
+        .map_err(|source| Failure::File { path: file.to_owned(), source })?;
     match foreign_source(&text) {
         None => {
             println!("{file} names crates.io only");

@@ -19,6 +19,7 @@ mod repo;
 mod suite;
 mod tests;
 mod tools;
+mod workspaces;
 
 use std::{error::Error, num::NonZeroU32, process::ExitCode};
 

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{command::Failure, deny, docs, examples, fmt, lints, locks, msrv, purity, repo::Repo, tests};
+use crate::{
+    command::Failure, deny, docs, examples, fmt, lints, locks, msrv, purity, repo::Repo, tests, workspaces,
+};
 
 /// One thing that CI checks, by its name.
 type Step = (&'static str, fn(&Repo) -> Result<(), Failure>);
@@ -16,6 +18,7 @@ const STEPS: &[Step] = &[
     ("clippy", lints::run),
     ("features", lints::feature_sets),
     ("docs", docs::run),
+    ("workspaces", workspaces::run),
     ("deny", deny::run),
     ("tests", tests::run),
     ("examples", examples::run),

@@ -6,5 +6,5 @@ use crate::{
 };
 
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
-    command::run(command::cargo(&repo.root).args(["test", "--workspace"]))
+    command::run(command::cargo(&repo.root).args(["test", "--workspace", "--no-fail-fast"]))
 }

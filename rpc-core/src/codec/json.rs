@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Codec, LARGEST_SAFE};
+use super::{Codec, Growing, LARGEST_SAFE};
 use crate::error::{DecodeError, EncodeError};
 
-pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: Growing<'_>) -> Result<(), EncodeError> {
     serde_json::to_writer(buffer, value).map_err(|error| EncodeError(error.to_string()))
 }
 

@@ -7,7 +7,7 @@
 mod json;
 mod msgpack;
 
-use std::{cell::Cell, fmt};
+use std::{cell::Cell, fmt, io};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -57,6 +57,28 @@ fn scoped<T>(codec: Codec, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// A buffer that grows with some room to spare: a large value is written in one piece, and what comes after it must not
+/// make the buffer move.
+struct Growing<'a>(&'a mut Vec<u8>);
+
+impl io::Write for Growing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.capacity() - self.0.len() < bytes.len() {
+            self.0.reserve(bytes.len() + bytes.len() / 16 + 64);
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes).map(drop)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Appends the encoded value to `buffer`; on an error `buffer` ends where it ended before.
 pub(crate) fn encode<T: Serialize + ?Sized>(
     codec: Codec,
@@ -65,8 +87,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 ) -> Result<(), EncodeError> {
     let start = buffer.len();
     let result = scoped(codec, || match codec {
-        Codec::Json => json::encode(value, buffer),
-        Codec::MessagePack => msgpack::encode(value, buffer),
+        Codec::Json => json::encode(value, Growing(buffer)),
+        Codec::MessagePack => msgpack::encode(value, Growing(buffer)),
     });
     if result.is_err() {
         buffer.truncate(start);

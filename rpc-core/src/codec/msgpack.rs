@@ -6,16 +6,16 @@
 use rmp::Marker;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Codec, LARGEST_SAFE, json};
+use super::{Codec, Growing, LARGEST_SAFE, json};
 use crate::error::{DecodeError, EncodeError};
 
-pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: Growing<'_>) -> Result<(), EncodeError> {
     let mut serializer = rmp_serde::Serializer::new(buffer).with_human_readable().with_struct_map();
     value.serialize(&mut serializer).map_err(|error| EncodeError(error.to_string()))
 }
 
 /// Reads MessagePack values one after another out of a slice.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct MsgpackReader<'a> {
     rest: &'a [u8],
     depth: usize,

@@ -68,7 +68,7 @@ enum Tagged {
 enum Untagged {
     Number(I64),
     Picture { data: Bytes },
-    Many(Vec<Untagged>),
+    Many(Vec<Self>),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -320,7 +320,7 @@ fn an_error_of_a_conversion_names_at_least_what_contains_it() {
     impl TryFrom<String> for Even {
         type Error = String;
         fn try_from(text: String) -> Result<Self, String> {
-            if text.len() % 2 == 0 { Ok(Self(text)) } else { Err(format!("`{text}` is odd")) }
+            if text.len().is_multiple_of(2) { Ok(Self(text)) } else { Err(format!("`{text}` is odd")) }
         }
     }
     #[derive(Debug, Deserialize)]
@@ -417,11 +417,11 @@ fn depth_is_no_danger_to_the_stack() {
     #[serde(tag = "kind")]
     enum Tree {
         Leaf { names: BTreeMap<String, Value>, note: Option<String> },
-        Node { next: Box<Tree>, note: Option<String> },
+        Node { next: Box<Self>, note: Option<String> },
     }
     #[derive(Debug, Serialize, Deserialize)]
     struct Plain {
-        next: Option<Box<Plain>>,
+        next: Option<Box<Self>>,
         other: Option<[String; 8]>,
     }
     let work = |depth| {

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::native::Head;
 use crate::{
-    codec::{Codec, JsonReader, LARGEST_SAFE, MsgpackReader},
+    codec::{self, Codec, JsonReader, LARGEST_SAFE, MsgpackReader},
     error::{DecodeError, ProtocolError},
-    message::Name,
+    message::{MAX_HEAD, Name},
 };
 
 /// How deep the fixed parts of a frame may be nested: application data in a head is the deepest.
@@ -73,8 +73,11 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn value<T: DeserializeOwned>(&mut self, missing: &'static str) -> Result<T, ProtocolError> {
-        let value = self.advance()?.then(|| self.read().ok());
-        value.flatten().ok_or(ProtocolError::BadFrame(missing))
+        if !self.advance()? {
+            return Err(ProtocolError::BadFrame(missing));
+        }
+        let value = self.skip().and_then(|bytes| codec::decode(self.codec(), bytes, DEPTH));
+        value.map_err(|_| ProtocolError::BadFrame(missing))
     }
 
     /// A map with one-letter keys, or 0 in place of an empty one.
@@ -92,11 +95,18 @@ impl<'a> Fields<'a> {
             Some(_) => return Err(BAD),
             None => {}
         }
+        let bytes = self.skip().map_err(|_| BAD)?;
+        if bytes.len() > MAX_HEAD {
+            return Err(ProtocolError::BadFrame("its head is larger than 16 KiB"));
+        }
         let is_map = match self {
-            Self::Json { reader, .. } => reader.peek() == Some(b'{'),
-            Self::Msgpack { reader, .. } => reader.clone().map().is_some(),
+            Self::Json { .. } => bytes.starts_with(b"{"),
+            Self::Msgpack { .. } => MsgpackReader::new(bytes, DEPTH).map().is_some(),
         };
-        let map: Map<String, Value> = if is_map { self.read().map_err(|_| BAD)? } else { return Err(BAD) };
+        if !is_map {
+            return Err(BAD);
+        }
+        let map: Map<String, Value> = codec::decode(self.codec(), bytes, DEPTH).map_err(|_| BAD)?;
         T::from_map(map).map(Box::new).map(Some).ok_or(BAD)
     }
 
@@ -121,11 +131,7 @@ impl<'a> Fields<'a> {
     /// Succeeds if the frame ends here. Fields that a later version may have added are ignored.
     pub(super) fn end(mut self) -> Result<(), ProtocolError> {
         while self.advance()? {
-            let skipped = match &mut self {
-                Self::Json { reader, .. } => reader.skip(),
-                Self::Msgpack { reader, .. } => reader.skip(),
-            };
-            skipped.map_err(|_| NO_END)?;
+            self.skip().map_err(|_| NO_END)?;
         }
         let ended = match self {
             Self::Json { mut reader, .. } => reader.take(b']') && reader.end().is_ok(),
@@ -156,11 +162,18 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Decodes the field, nested at most [`DEPTH`] deep.
-    fn read<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
+    /// The bytes of the field, which are no more than cut out yet.
+    fn skip(&mut self) -> Result<&'a [u8], DecodeError> {
         match self {
-            Self::Json { reader, .. } => JsonReader::new(reader.skip()?, DEPTH)?.value(),
-            Self::Msgpack { reader, .. } => reader.value(),
+            Self::Json { reader, .. } => reader.skip(),
+            Self::Msgpack { reader, .. } => reader.skip(),
+        }
+    }
+
+    fn codec(&self) -> Codec {
+        match self {
+            Self::Json { .. } => Codec::Json,
+            Self::Msgpack { .. } => Codec::MessagePack,
         }
     }
 }

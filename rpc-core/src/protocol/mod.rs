@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use crate::{
     codec::Codec,
-    error::ProtocolError,
-    message::{Message, Outcome, RequestHead, RequestId},
+    error::{Error, ProtocolError},
+    message::{Message, RequestHead, RequestId},
     packet::Packet,
     payload::Payload,
 };
@@ -64,10 +64,37 @@ impl Protocol {
         }
     }
 
-    /// Appends the end of a call, without making a [`Message`] of it.
-    pub(crate) fn encode_answer(self, id: RequestId, outcome: &Outcome, body: &mut Vec<u8>) {
+    /// Appends a failure of a call, without making a [`Message`] of it.
+    pub(crate) fn encode_failure(self, id: RequestId, error: &Error, body: &mut Vec<u8>) {
         match self {
-            Self::Native(codec) => native::encode_answer(codec, id, None, outcome, body),
+            Self::Native(codec) => native::encode_failure(codec, id, error, body),
+        }
+    }
+
+    /// Appends a value that a call gives back, without making a [`Message`] of it.
+    pub(crate) fn encode_value(self, kind: ValueKind, id: RequestId, value: &Payload, body: &mut Vec<u8>) {
+        match self {
+            Self::Native(codec) => native::encode_value(codec, kind.into(), id, None, value, body),
+        }
+    }
+
+    /// What stands around the parameters of a request, if they are `len` bytes that stay where they are.
+    pub(crate) fn around_request(
+        self,
+        id: Option<RequestId>,
+        method: &str,
+        head: Option<&RequestHead>,
+        len: usize,
+    ) -> Around {
+        match self {
+            Self::Native(codec) => native::around_request(codec, id, method, head, len),
+        }
+    }
+
+    /// What stands around the value of an answer, if it is `len` bytes that stay where they are.
+    pub(crate) fn around_value(self, kind: ValueKind, id: RequestId, len: usize) -> Around {
+        match self {
+            Self::Native(codec) => native::around_value(codec, kind.into(), id, len),
         }
     }
 
@@ -96,6 +123,22 @@ impl Protocol {
     pub(crate) fn frames(self, body: Bytes) -> Frames {
         Frames { codec: self.codec(), body, at: 0 }
     }
+}
+
+/// A frame without the payload in it.
+#[derive(Debug)]
+pub(crate) struct Around {
+    pub(crate) head: Vec<u8>,
+    pub(crate) tail: &'static [u8],
+}
+
+/// What kind of answer a value is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ValueKind {
+    /// The result.
+    Ok,
+    /// The application's error.
+    App,
 }
 
 /// The frames of one packet, one after another.

@@ -4,14 +4,14 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::fields::Fields;
+use super::{Around, ValueKind, fields::Fields};
 use crate::{
     codec::{self, Codec},
-    error::ProtocolError,
+    error::{Error, ProtocolError},
     message::{
         Failure, Message, Outcome, Publication, Request, RequestHead, RequestId, ValueHead, WireError,
     },
-    payload::{DEFAULT_DEPTH, Payload},
+    payload::{DEFAULT_DEPTH, HEADROOM, Payload},
 };
 
 const HELLO: u64 = 1;
@@ -32,6 +32,15 @@ const ACK: u64 = 15;
 const PING: u64 = 16;
 const PONG: u64 = 17;
 const GOAWAY: u64 = 18;
+
+impl From<ValueKind> for u64 {
+    fn from(kind: ValueKind) -> Self {
+        match kind {
+            ValueKind::Ok => OK,
+            ValueKind::App => ERROR,
+        }
+    }
+}
 
 /// A head as a map with one-letter keys.
 pub(super) trait Head: Serialize + Sized {
@@ -123,7 +132,7 @@ fn request_id(fields: &mut Fields<'_>) -> Result<RequestId, ProtocolError> {
     }
 }
 
-fn error(fields: &mut Fields<'_>) -> Result<crate::Error, ProtocolError> {
+fn error(fields: &mut Fields<'_>) -> Result<Error, ProtocolError> {
     fields.value::<WireError<'static>>("the error is not valid").map(Into::into)
 }
 
@@ -246,7 +255,7 @@ pub(super) fn encode_request(
     }
 }
 
-pub(super) fn encode_answer(
+fn encode_answer(
     codec: Codec,
     id: RequestId,
     head: Option<&ValueHead>,
@@ -256,14 +265,18 @@ pub(super) fn encode_answer(
     match outcome {
         Ok(value) => encode_value(codec, OK, id, head, value, body),
         Err(Failure::App(value)) => encode_value(codec, ERROR, id, head, value, body),
-        Err(Failure::Rpc(error)) => Writer::frame(codec, body, FAIL, 2, |writer| {
-            writer.value(&id.0);
-            writer.value(&WireError::from(error));
-        }),
+        Err(Failure::Rpc(error)) => encode_failure(codec, id, error, body),
     }
 }
 
-fn encode_value(
+pub(super) fn encode_failure(codec: Codec, id: RequestId, error: &Error, body: &mut Vec<u8>) {
+    Writer::frame(codec, body, FAIL, 2, |writer| {
+        writer.value(&id.0);
+        writer.value(&WireError::from(error));
+    });
+}
+
+pub(super) fn encode_value(
     codec: Codec,
     kind: u64,
     id: RequestId,
@@ -276,6 +289,51 @@ fn encode_value(
         writer.head(head);
         writer.raw(value.bytes());
     });
+}
+
+/// What stands before and behind the parameters of a request, if they have `len` bytes and are not written here.
+pub(super) fn around_request(
+    codec: Codec,
+    id: Option<RequestId>,
+    method: &str,
+    head: Option<&RequestHead>,
+    len: usize,
+) -> Around {
+    around(codec, len, |frame| encode_request(codec, id, method, head, PLACEHOLDER, frame))
+}
+
+/// What stands before and behind a value that a call gives back, if it has `len` bytes and is not written here.
+pub(super) fn around_value(codec: Codec, kind: u64, id: RequestId, len: usize) -> Around {
+    around(codec, len, |frame| {
+        encode_value(codec, kind, id, None, &Payload::new(codec, PLACEHOLDER), frame);
+    })
+}
+
+/// One byte that stands for a payload; it is a value in both codecs.
+const PLACEHOLDER: &[u8] = b"0";
+
+fn around(codec: Codec, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Around {
+    let mut frame = Vec::with_capacity(HEADROOM);
+    write(&mut frame);
+    match codec {
+        Codec::Json => {
+            frame.truncate(frame.len() - PLACEHOLDER.len() - 1);
+            Around { head: frame, tail: b"]" }
+        }
+        Codec::MessagePack => {
+            frame.truncate(frame.len() - PLACEHOLDER.len());
+            set_len(&mut frame, 0, len);
+            Around { head: frame, tail: b"" }
+        }
+    }
+}
+
+/// Sets the length of the MessagePack frame that begins at `start`, of which `missing` bytes are not there.
+fn set_len(body: &mut [u8], start: usize, missing: usize) {
+    let len = u32::try_from(body.len() - start - 4 + missing).unwrap_or(u32::MAX);
+    if let Some(head) = body.get_mut(start..start + 4) {
+        head.copy_from_slice(&len.to_be_bytes());
+    }
 }
 
 /// Writes the fields of one frame.
@@ -304,12 +362,7 @@ impl<'a> Writer<'a> {
         write(&mut writer);
         match codec {
             Codec::Json => writer.body.push(b']'),
-            Codec::MessagePack => {
-                let len = u32::try_from(writer.body.len() - start - 4).unwrap_or(u32::MAX);
-                if let Some(head) = writer.body.get_mut(start..start + 4) {
-                    head.copy_from_slice(&len.to_be_bytes());
-                }
-            }
+            Codec::MessagePack => set_len(writer.body, start, 0),
         }
     }
 

@@ -3,7 +3,7 @@ mod close_codes;
 mod vectors;
 
 use bytes::Bytes;
-use proptest::prelude::*;
+use proptest::{collection, prelude::*};
 use serde_json::{Value, json};
 
 use self::arbitrary::message;
@@ -316,6 +316,21 @@ fn the_depth_of_a_head_is_limited_alike() {
 }
 
 #[test]
+fn the_size_of_a_head_is_limited_alike() {
+    for codec in BOTH {
+        let frame = |len: usize| {
+            let head = |text: usize| json!({"m": {"k": "x".repeat(text)}});
+            let around = Payload::encode(codec, &head(1000)).unwrap().bytes().len() - 1000;
+            let head = head(len - around);
+            assert_eq!(Payload::encode(codec, &head).unwrap().bytes().len(), len);
+            json!([5, 1, head, null])
+        };
+        assert!(decode_value(codec, &frame(16_384)).is_ok());
+        assert!(decode_value(codec, &frame(16_385)).is_err());
+    }
+}
+
+#[test]
 fn a_payload_with_line_feeds_stays_on_its_line() {
     let protocol = Protocol::Native(Codec::Json);
     let pretty = Payload::new(Codec::Json, "[\n  1,\n  \"a\\nb\"\n]");
@@ -328,11 +343,44 @@ fn a_payload_with_line_feeds_stays_on_its_line() {
     assert_eq!(messages[1], Message::Ping(1));
 }
 
+/// What may stand in a frame, or may not.
+fn field() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (0_u64..5).prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        prop::sample::select(vec![
+            json!(null),
+            json!(true),
+            json!(-1),
+            json!(0.0),
+            json!(1.5),
+            json!("m"),
+            json!("m\n\"\u{1}é"),
+            json!([]),
+            json!([[1, 2]]),
+            json!([1, [[]]]),
+            json!({}),
+            json!({"t": 1}),
+            json!({"t": null, "m": {}}),
+            json!({"c": [1], "z": 0}),
+            json!({"o": ["e", 1]}),
+            json!({"Z": 1}),
+            json!({"k": 2}),
+            json!({"v": 1, "session": "s"}),
+            json!({"v": 1, "limits": {"packet": 5}}),
+            json!({"v": 1, "js": 300}),
+            json!({"code": "INTERNAL", "retry_ms": 5}),
+            json!({"code": 1}),
+            json!({"reason": "x", "final": true}),
+        ]),
+    ]
+}
+
 proptest! {
     #[test]
     fn every_message_comes_back(
         (codec, messages) in prop_oneof![Just(Codec::Json), Just(Codec::MessagePack)]
-            .prop_flat_map(|codec| (Just(codec), prop::collection::vec(message(codec), 1..5))),
+            .prop_flat_map(|codec| (Just(codec), collection::vec(message(codec), 1..5))),
     ) {
         let protocol = Protocol::Native(codec);
         let body = encoded(protocol, &messages);
@@ -349,6 +397,16 @@ proptest! {
             let _ = decoded(protocol, Bytes::copy_from_slice(bytes));
             let _ = decode(codec, bytes);
         }
+    }
+
+    /// The same array in both codecs is a frame in both or in neither, and says the same.
+    #[test]
+    fn the_codecs_agree_on_what_is_a_frame(kind in 0_u8..20, fields in collection::vec(field(), 0..6)) {
+        let frame = Value::Array([vec![json!(kind)], fields].concat());
+        let [json, msgpack] = BOTH.map(|codec| {
+            decode_value(codec, &frame).map(vectors::describe).map_err(|error| error.close_code())
+        });
+        prop_assert_eq!(json, msgpack, "{}", frame);
     }
 
     /// An array with a kind in front, so that what is behind it is looked at.

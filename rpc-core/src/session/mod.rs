@@ -25,10 +25,12 @@ use crate::{
     codec::Codec,
     error::{Code, Error, ProtocolError},
     link::Link,
-    message::{Failure, Goaway, Message, Outcome, Request, RequestHead, RequestId, Target, ValueHead},
+    message::{
+        Failure, Goaway, MAX_HEAD, Message, Outcome, Request, RequestHead, RequestId, Target, ValueHead,
+    },
     packet::Packet,
     payload::Payload,
-    protocol::{Frames, Protocol},
+    protocol::{Frames, Protocol, ValueKind},
 };
 
 /// Names a call made here until its [`Event::Answered`]; afterwards the same key may name another call.
@@ -178,7 +180,7 @@ impl Session {
         }
         for id in self.incoming.expire(now) {
             let error = Error::new(Code::DeadlineExceeded, "the method took too long").after_execution();
-            self.push_answer(id, &Err(error.into()));
+            self.push_answer(id, Err(error.into()));
             self.report(Event::Cancelled(id));
         }
         self.send_unsent();
@@ -208,13 +210,13 @@ impl Session {
         timeout: Option<Duration>,
     ) -> Result<CallKey, Error> {
         self.now = Some(now);
-        self.check_params(&params)?;
+        self.check_call(head.as_deref(), &params)?;
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
         if self.outgoing.has_unsent() || !self.may_send_request() {
             let unsent = Unsent { oneway: false, method: method.into(), head, params, deadline };
             return Ok(self.outgoing.insert_unsent(unsent));
         }
-        let id = self.push_request(method, head.as_deref(), &params)?;
+        let id = self.push_request(method, head.as_deref(), params)?;
         Ok(self.outgoing.insert_sent(id, deadline))
     }
 
@@ -230,12 +232,12 @@ impl Session {
         head: Option<Box<RequestHead>>,
         params: Payload,
     ) -> Result<Option<CallKey>, Error> {
-        self.check_params(&params)?;
+        self.check_call(head.as_deref(), &params)?;
         if self.outgoing.has_unsent() || !self.may_send() {
             let unsent = Unsent { oneway: true, method: method.into(), head, params, deadline: None };
             return Ok(Some(self.outgoing.insert_unsent(unsent)));
         }
-        self.push_call(None, method, head.as_deref(), &params)?;
+        self.push_call(None, method, head.as_deref(), params)?;
         Ok(None)
     }
 
@@ -285,12 +287,12 @@ impl Session {
     }
 
     /// Answers a request that was not taken.
-    pub fn answer(&mut self, id: RequestId, outcome: &Outcome) {
+    pub fn answer(&mut self, id: RequestId, outcome: Outcome) {
         self.push_answer(id, outcome);
     }
 
     /// Answers a request that was taken; nothing happens if it was cancelled meanwhile.
-    pub fn answer_taken(&mut self, id: RequestId, outcome: &Outcome) {
+    pub fn answer_taken(&mut self, id: RequestId, outcome: Outcome) {
         if self.incoming.remove(id) {
             self.push_answer(id, outcome);
         }
@@ -313,7 +315,7 @@ impl Session {
                 Queued::Event(event) => return Some(event),
                 Queued::Cancel(id) if self.incoming.remove(id) => {
                     let error = Error::new(Code::Cancelled, "cancelled by the caller").after_execution();
-                    self.push_answer(id, &Err(error.into()));
+                    self.push_answer(id, Err(error.into()));
                     return Some(Event::Cancelled(id));
                 }
                 Queued::Cancel(_) => {}
@@ -406,7 +408,7 @@ impl Session {
             self.handle_message(message)?;
         }
         // Refusals and pongs are the only frames that a peer can cause without reading its answers.
-        if self.outbox.len() > self.config.max_outbound.saturating_add(self.config.max_packet as usize) {
+        if self.outbox.small() > self.config.max_outbound.saturating_add(self.config.max_packet as usize) {
             return Err(ProtocolError::SlowConsumer);
         }
         Ok(())
@@ -447,7 +449,7 @@ impl Session {
             None => self.report(Event::Request(request)),
             Some(what) => {
                 if let Some(id) = request.id {
-                    self.push_answer(id, &Err(Error::new(Code::Unimplemented, what).into()));
+                    self.push_answer(id, Err(Error::new(Code::Unimplemented, what).into()));
                 }
             }
         }
@@ -469,7 +471,21 @@ impl Session {
         self.send_unsent();
     }
 
-    /// Refuses parameters that the peer would refuse with the whole link.
+    /// Refuses a call that the peer would refuse with the whole link.
+    fn check_call(&self, head: Option<&RequestHead>, params: &Payload) -> Result<(), Error> {
+        if let Some(head) = head.filter(|head| !head.meta.is_empty()) {
+            let head =
+                Payload::encode(self.codec(), head).map_err(|error| Error::invalid(error.to_string()))?;
+            if head.bytes().len() > MAX_HEAD {
+                let len = head.bytes().len();
+                let message =
+                    format!("what is sent beside the parameters takes {len} bytes of at most {MAX_HEAD}");
+                return Err(Error::invalid(message));
+            }
+        }
+        self.check_params(params)
+    }
+
     fn check_params(&self, params: &Payload) -> Result<(), Error> {
         self.check_codec(params)?;
         if self.link.as_ref().is_some_and(Link::peer_is_js) {
@@ -509,8 +525,9 @@ impl Session {
                 let left = deadline.saturating_duration_since(now);
                 head.timeout = head.timeout.map(|timeout| timeout.min(left));
             }
-            let ended = match self.send_waited(key, &next) {
-                Ok(()) if !next.oneway => continue,
+            let oneway = next.oneway;
+            let ended = match self.send_waited(key, next) {
+                Ok(()) if !oneway => continue,
                 Ok(()) => Ok(Payload::new(self.codec(), Vec::new())),
                 Err(error) => Err(error.into()),
             };
@@ -519,13 +536,13 @@ impl Session {
         }
     }
 
-    fn send_waited(&mut self, key: CallKey, unsent: &Unsent) -> Result<(), Error> {
+    fn send_waited(&mut self, key: CallKey, unsent: Unsent) -> Result<(), Error> {
         // It was checked against the limits of the link of that time, if any.
         self.check_params(&unsent.params)?;
         if unsent.oneway {
-            return self.push_call(None, &unsent.method, unsent.head.as_deref(), &unsent.params);
+            return self.push_call(None, &unsent.method, unsent.head.as_deref(), unsent.params);
         }
-        let id = self.push_request(&unsent.method, unsent.head.as_deref(), &unsent.params)?;
+        let id = self.push_request(&unsent.method, unsent.head.as_deref(), unsent.params)?;
         self.outgoing.sent(key, id, unsent.deadline);
         Ok(())
     }
@@ -534,7 +551,7 @@ impl Session {
         &mut self,
         method: &str,
         head: Option<&RequestHead>,
-        params: &Payload,
+        params: Payload,
     ) -> Result<RequestId, Error> {
         let id = self.outgoing.next_id();
         let id = id.ok_or_else(|| Error::unavailable("the ids of this session are used up"))?;
@@ -547,36 +564,48 @@ impl Session {
         id: Option<RequestId>,
         method: &str,
         head: Option<&RequestHead>,
-        params: &Payload,
+        params: Payload,
     ) -> Result<(), Error> {
         let protocol = self.protocol;
-        let len = params.bytes().len() + method.len() + 32;
-        let write = |body: &mut Vec<u8>| protocol.encode_request(id, method, head, params, body);
-        self.outbox.push(len, write).map_err(params_too_large)
+        let pushed = if self.outbox.travels_alone(&params) {
+            let around = protocol.around_request(id, method, head, params.bytes().len());
+            self.outbox.push_alone(&around, params)
+        } else {
+            let len = params.bytes().len() + method.len() + 32;
+            self.outbox.push(len, |body| protocol.encode_request(id, method, head, &params, body))
+        };
+        pushed.map_err(params_too_large)
     }
 
-    fn push_answer(&mut self, id: RequestId, outcome: &Outcome) {
+    fn push_answer(&mut self, id: RequestId, outcome: Outcome) {
         if self.link.is_none() {
             return;
         }
-        let result = self.check_answer(outcome).and_then(|()| self.push_outcome(id, outcome));
+        let result = self.check_answer(&outcome).and_then(|()| self.push_outcome(id, outcome));
         if let Err(error) = result {
             // Every peer takes a frame of this size.
-            let _ = self.push_outcome(id, &Err(error.after_execution().into()));
+            let _ = self.push_outcome(id, Err(error.after_execution().into()));
         }
     }
 
-    fn push_outcome(&mut self, id: RequestId, outcome: &Outcome) -> Result<(), Error> {
-        let len = match outcome {
-            Ok(value) | Err(Failure::App(value)) => value.bytes().len() + 32,
-            Err(Failure::Rpc(error)) => error.message().len() + 128,
-        };
+    fn push_outcome(&mut self, id: RequestId, outcome: Outcome) -> Result<(), Error> {
         let protocol = self.protocol;
-        let pushed = self.outbox.push(len, |body| protocol.encode_answer(id, outcome, body));
-        pushed.map_err(|TooLarge { len, limit }| {
-            let message = format!("the answer takes {len} bytes and the peer accepts packets of {limit}");
-            Error::new(Code::ResourceExhausted, message)
-        })
+        let (kind, value) = match outcome {
+            Ok(value) => (ValueKind::Ok, value),
+            Err(Failure::App(value)) => (ValueKind::App, value),
+            Err(Failure::Rpc(error)) => {
+                let len = error.message().len() + 128;
+                let pushed = self.outbox.push(len, |body| protocol.encode_failure(id, &error, body));
+                return pushed.map_err(answer_too_large);
+            }
+        };
+        let pushed = if self.outbox.travels_alone(&value) {
+            self.outbox.push_alone(&protocol.around_value(kind, id, value.bytes().len()), value)
+        } else {
+            let len = value.bytes().len() + 32;
+            self.outbox.push(len, |body| protocol.encode_value(kind, id, &value, body))
+        };
+        pushed.map_err(answer_too_large)
     }
 
     /// Refuses results that the peer could not read.
@@ -600,6 +629,11 @@ impl Session {
             let _ = self.outbox.push(32, |body| protocol.encode(message, body));
         }
     }
+}
+
+fn answer_too_large(TooLarge { len, limit }: TooLarge) -> Error {
+    let message = format!("the answer takes {len} bytes and the peer accepts packets of {limit}");
+    Error::new(Code::ResourceExhausted, message)
 }
 
 fn params_too_large(TooLarge { len, limit }: TooLarge) -> Error {

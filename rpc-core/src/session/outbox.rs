@@ -2,7 +2,12 @@
 
 use std::collections::VecDeque;
 
-use crate::protocol::Protocol;
+use bytes::Bytes;
+
+use crate::{
+    payload::Payload,
+    protocol::{Around, Protocol},
+};
 
 /// How many bytes of frames go into one packet: 16 KiB, or what the peer takes if that is less. A larger frame travels
 /// alone. Even the smallest frames are then fewer than the 4,096 that a packet may have.
@@ -11,12 +16,14 @@ const FILL: usize = 16 << 10;
 /// The bodies of packets that no link has taken yet. Frames are written straight into the newest.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    full: VecDeque<Vec<u8>>,
+    full: VecDeque<Bytes>,
     open: Vec<u8>,
     /// Frames in `open`.
     frames: usize,
     /// Bytes in `full`.
     queued: usize,
+    /// Those of them in packets of a single large frame.
+    alone: usize,
     /// Bytes that stand between two frames.
     separator: usize,
     /// The largest packet that the peer takes.
@@ -37,6 +44,7 @@ impl Outbox {
             open: Vec::new(),
             frames: 0,
             queued: 0,
+            alone: 0,
             separator: protocol.separator_len(),
             limit: usize::MAX,
         }
@@ -83,9 +91,32 @@ impl Outbox {
         Ok(())
     }
 
+    /// Whether a payload is so large that its frame is a packet of its own, which then takes it over as it is.
+    pub(super) fn travels_alone(&self, payload: &Payload) -> bool {
+        payload.bytes().len() > FILL && payload.is_one_line()
+    }
+
+    /// Adds a frame whose payload [travels alone](Self::travels_alone).
+    pub(super) fn push_alone(&mut self, around: &Around, payload: Payload) -> Result<(), TooLarge> {
+        let len = around.head.len() + payload.bytes().len() + around.tail.len();
+        if len > self.limit {
+            return Err(TooLarge { len, limit: self.limit });
+        }
+        if !self.open.is_empty() {
+            self.close();
+        }
+        self.queue(payload.into_frame(&around.head, around.tail));
+        Ok(())
+    }
+
     /// Bytes not taken by a link yet.
     pub(super) fn len(&self) -> usize {
         self.queued + self.open.len()
+    }
+
+    /// Bytes not taken by a link yet, without large frames: those are only added while there is little else.
+    pub(super) fn small(&self) -> usize {
+        self.len() - self.alone
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -103,14 +134,15 @@ impl Outbox {
     }
 
     /// The oldest packet.
-    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
+    pub(super) fn pop(&mut self) -> Option<Bytes> {
         if let Some(body) = self.full.pop_front() {
             self.queued -= body.len();
+            self.alone -= alone(&body);
             return Some(body);
         }
         self.frames = 0;
         let body = std::mem::take(&mut self.open);
-        (!body.is_empty()).then_some(body)
+        (!body.is_empty()).then(|| body.into())
     }
 
     /// Forgets all that was not taken, and the limit of the peer for whom it was.
@@ -119,6 +151,7 @@ impl Outbox {
         self.open = Vec::new();
         self.frames = 0;
         self.queued = 0;
+        self.alone = 0;
         self.limit = usize::MAX;
     }
 
@@ -131,7 +164,18 @@ impl Outbox {
 
     fn close(&mut self) {
         self.frames = 0;
-        self.queued += self.open.len();
-        self.full.push_back(std::mem::take(&mut self.open));
+        let body = std::mem::take(&mut self.open);
+        self.queue(body.into());
     }
+
+    fn queue(&mut self, body: Bytes) {
+        self.queued += body.len();
+        self.alone += alone(&body);
+        self.full.push_back(body);
+    }
+}
+
+/// The size of a packet if it is that of a large frame.
+fn alone(body: &Bytes) -> usize {
+    if body.len() > FILL { body.len() } else { 0 }
 }

@@ -116,12 +116,25 @@ pub(super) fn value<T: syn::parse::Parse>(key: &Ident, input: ParseStream) -> sy
 }
 
 pub(super) fn string(key: &Ident, input: ParseStream) -> syn::Result<LitStr> {
-    let wanted =
-        |at: &dyn ToTokens| syn::Error::new_spanned(at, format!("`{key}` is text: write `{key} = \"…\"`"));
+    let wanted = |at: &dyn ToTokens| {
+        let message = format!("`{key}` is text: write `{key} = \"{}\"`", example(key));
+        syn::Error::new_spanned(at, message)
+    };
     match value::<Expr>(key, input) {
         Ok(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Ok(text),
         Ok(other) => Err(wanted(&other)),
         Err(_) => Err(wanted(key)),
+    }
+}
+
+/// What the text of a key looks like.
+fn example(key: &Ident) -> &'static str {
+    match key.to_string().as_str() {
+        "alias" => "add",
+        "namespace" => "chat",
+        "period" | "timeout" => "10s",
+        "rate_limit" => "5/1m",
+        _ => "camelCase",
     }
 }
 
@@ -130,7 +143,7 @@ pub(super) fn strings(key: &Ident, input: ParseStream) -> syn::Result<Vec<LitStr
     if !input.peek(syn::token::Paren) {
         return Ok(vec![string(key, input)?]);
     }
-    let hint = format!("write `{key} = \"name\"` or `{key}(\"name\", \"another\")`");
+    let hint = format!("write `{key} = \"add\"` or `{key}(\"add\", \"plus\")`");
     let names = Punctuated::<LitStr, Token![,]>::parse_terminated.parse2(parenthesized(input)?);
     match names {
         Ok(names) if names.is_empty() => Err(syn::Error::new_spanned(key, hint)),

@@ -61,9 +61,9 @@ fn each_mistake_is_reported_and_the_rest_is_read() {
         [
             "unknown key `publik`: #[method] knows `alias`, `requires`, `rate_limit`, `public`, `idempotent`, `oneway`, \
              `timeout` and `getter`",
-            "`timeout` is text: write `timeout = \"…\"`",
+            "`timeout` is text: write `timeout = \"10s\"`",
             "`oneway` takes no value: write it alone, or leave it out",
-            "`alias` is text: write `alias = \"…\"`",
+            "`alias` is text: write `alias = \"add\"`",
         ]
     );
 }
@@ -90,7 +90,7 @@ fn what_a_rate_limit_cannot_be() {
         (parse_quote!(#[method(rate_limit(limit = 0))]), "`limit` is a whole number from 1"),
         (
             parse_quote!(#[method(rate_limit(limit = 1, per = nobody))]),
-            "`per` is `connection`, `user`, `ip` and `method`",
+            "`per` knows `connection`, `user`, `ip` and `method`",
         ),
         (parse_quote!(#[method(rate_limit(limits = 1))]), "unknown key `limits`"),
     ];

@@ -1,7 +1,9 @@
 //! The rules for one method.
 
 use quote::ToTokens;
-use syn::{FnArg, GenericParam, Ident, Pat, Receiver, ReceiverKind, ReturnType, Safety, Signature};
+use syn::{
+    Expr, FnArg, GenericParam, Ident, Lit, Pat, Receiver, ReceiverKind, ReturnType, Safety, Signature,
+};
 
 use super::types;
 use crate::{
@@ -25,6 +27,7 @@ const TAKEN_IN_TYPESCRIPT: [(&str, &str); 7] = [
 pub(super) fn method(method: &Method, errors: &mut Errors) {
     check_name(method, errors);
     check_attributes(method, errors);
+    check_guard(method, errors);
     check_signature(&method.sig, errors);
     check_receiver(method, errors);
     for arg in &method.args {
@@ -73,6 +76,18 @@ fn check_attributes(method: &Method, errors: &mut Errors) {
     }
 }
 
+fn check_guard(method: &Method, errors: &mut Errors) {
+    if let Some(Expr::Lit(literal)) = &method.keys.requires {
+        let message = match &literal.lit {
+            Lit::Str(name) => {
+                format!("a guard is made by a function: write `requires = is({:?})`", name.value())
+            }
+            _ => "a guard is made by a function: write `requires = is(\"key\")`".to_owned(),
+        };
+        errors.push(literal, message);
+    }
+}
+
 fn check_signature(sig: &Signature, errors: &mut Errors) {
     if let Some(token) = &sig.constness {
         errors.push(token, "a method of a service runs on calls only: remove `const`");
@@ -91,7 +106,7 @@ fn check_signature(sig: &Signature, errors: &mut Errors) {
             GenericParam::Lifetime(_) => "what travels owns its data: remove the lifetime",
             _ => {
                 "a method cannot be generic, for a caller on the wire names no types: write a method for each type, or \
-                  take an enum under `#[data]`"
+                 take an enum under `#[data]`"
             }
         };
         errors.push(param, message);

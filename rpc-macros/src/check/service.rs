@@ -95,10 +95,14 @@ fn check_unique(service: &Service, errors: &mut Errors) {
     for method in &service.methods {
         for name in method.wire_names.iter().filter(|name| !name.bare.is_empty()) {
             if let Some(owner) = owners.insert(name.full.as_str(), method.ident()) {
-                let message = format!(
-                    "`{}` is already a name of `{owner}`: give one of the two another `alias`",
-                    name.full
-                );
+                let message = if owner == method.ident() {
+                    format!("`{}` is listed twice: remove one of them", name.full)
+                } else {
+                    format!(
+                        "`{}` is already a name of `{owner}`: give one of the two another `alias`",
+                        name.full
+                    )
+                };
                 errors.add(syn::Error::new(name.span, message));
             }
         }

@@ -135,9 +135,14 @@ fn names() {
         (r#"#[method(alias = "toJSON")] fn a(&self);"#, "for in TypeScript"),
         (r#"#[method(alias = "")] fn a(&self);"#, "empty name"),
         (r#"#[method(alias = "rpc.a")] fn a(&self);"#, "belong to Trunkline"),
-        (r#"#[method(alias("a", "a"))] fn b(&self);"#, "`a` is already a name of `b`"),
+        (r#"#[method(alias("a", "a"))] fn b(&self);"#, "`a` is listed twice"),
         (r#"#[method(alias = "b")] fn a(&self); fn b(&self);"#, "`b` is already a name of `a`"),
     ]);
+}
+
+#[test]
+fn guards() {
+    check_methods(&[(r#"#[method(requires = "vip")] fn a(&self);"#, r#"write `requires = is("vip")`"#)]);
 }
 
 #[test]

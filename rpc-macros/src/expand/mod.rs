@@ -3,6 +3,7 @@
 //! Code names everything by its full path, ours through `::trunkline::__private`. What a bound may refuse carries the
 //! place of the user's type, so that the compiler points there.
 
+mod amend;
 mod client;
 mod data;
 mod schema;
@@ -18,21 +19,30 @@ use syn::{Attribute, Path, Type, spanned::Spanned};
 
 use crate::model::{generic_argument, last_segment};
 
+/// Whether types are described to generators. The schema of a service is written in any case: it is empty without.
+const SCHEMA: bool = cfg!(feature = "schema");
+
 /// The module that generated code takes everything from.
-struct Private(TokenStream);
+struct Private {
+    path: TokenStream,
+    /// Whether the user said where it is, so that the path means something only where it was written.
+    is_given: bool,
+}
 
 impl Private {
-    fn of(krate: &Path) -> Self {
-        Self(quote!(#krate::__private))
+    fn of(krate: Option<&Path>) -> Self {
+        let path = krate.map_or_else(|| quote!(::trunkline), ToTokens::to_token_stream);
+        Self { path: quote!(#path::__private), is_given: krate.is_some() }
     }
 
     /// The same, as if it were written at `place`.
     fn at(&self, place: Span) -> TokenStream {
         let moved = |mut token: TokenTree| {
-            token.set_span(token.span().located_at(place).resolved_at(place));
+            let hygiene = if self.is_given { token.span() } else { place };
+            token.set_span(place.resolved_at(hygiene));
             token
         };
-        self.0.clone().into_iter().map(moved).collect()
+        self.path.clone().into_iter().map(moved).collect()
     }
 
     /// Fails to compile, at the type, if it cannot travel.
@@ -72,7 +82,7 @@ impl Private {
 
 impl ToTokens for Private {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        self.0.to_tokens(tokens);
+        self.path.to_tokens(tokens);
     }
 }
 

@@ -55,15 +55,15 @@ fn method(method: &Method, private: &Private) -> TokenStream {
             timeout: #timeout,
             rate_limit: #rate_limit,
             requires: #requires,
-            #returns
+            returns: #returns,
         }
     }
 }
 
 fn param(arg: &Arg, private: &Private) -> TokenStream {
     let (name, has_default) = (&arg.wire_name, arg.keys.default.is_some());
-    let ty = cfg!(feature = "schema").then(|| type_of(arg, private));
-    quote!(#private::ParamSchema { name: #name, has_default: #has_default, #ty })
+    let ty = type_of(arg, private);
+    quote!(#private::ParamSchema { name: #name, has_default: #has_default, ty: || #ty })
 }
 
 fn type_of(arg: &Arg, private: &Private) -> TokenStream {
@@ -71,22 +71,19 @@ fn type_of(arg: &Arg, private: &Private) -> TokenStream {
     let their = private.at(at);
     let schema = quote_spanned!(at=> #their::TypeSchema::of::<#ty>());
     match private.assert_wire(ty) {
-        Some(assertion) => quote_spanned!(at=> ty: || { #assertion #schema },),
-        None => quote_spanned!(at=> ty: || #schema,),
+        Some(assertion) => quote_spanned!(at=> { #assertion #schema }),
+        None => schema,
     }
 }
 
-fn returns(method: &Method, private: &Private) -> Option<TokenStream> {
+/// The types of the result and of the application's error.
+fn returns(method: &Method, private: &Private) -> TokenStream {
     let output = method.output();
-    let at = output.span();
     let (ok, fault) = (private.of_reply(&output, "Ok"), private.of_reply(&output, "Fault"));
-    let private = private.at(at);
-    let app = stretched(quote_spanned!(at=> <#fault as #private::Fault>::App), &output);
-    cfg!(feature = "schema").then(|| {
-        quote_spanned! {at=>
-            returns: || (#private::TypeSchema::of::<#ok>(), #private::TypeSchema::of::<#app>()),
-        }
-    })
+    let at = output.span();
+    let their = private.at(at);
+    let app = stretched(quote_spanned!(at=> <#fault as #their::Fault>::App), &output);
+    quote_spanned!(at=> || (#their::TypeSchema::of::<#ok>(), #their::TypeSchema::of::<#app>()))
 }
 
 fn rate_limit(limit: &RateLimit, private: &Private) -> TokenStream {

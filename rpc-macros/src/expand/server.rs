@@ -2,7 +2,6 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
-
 use syn::spanned::Spanned;
 
 use super::{Private, at, conditions, local, service::sibling, stretched};

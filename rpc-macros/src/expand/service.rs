@@ -9,16 +9,14 @@ use crate::model::{Method, Service};
 
 /// Everything that `#[service]` stands for.
 pub(crate) fn service(service: &Service) -> TokenStream {
-    let private = Private::of(&service.krate);
+    let private = Private::of(service.krate.as_ref());
     let definition = definition(service);
     let server = server::server(service, &private);
     let client = client::client(service, &private);
     let schema = schema::schema(service, &private);
     quote! {
-        #private::server! {
-            #definition
-            #server
-        }
+        #definition
+        #server
         #client
         #schema
     }

@@ -80,75 +80,73 @@ fn a_service_is_what_one_would_write_by_hand() {
     check(
         halves,
         quote! {
-            server! {
-                #rooms
-                #[allow(dead_code)]
-                pub trait Chat: ::core::marker::Send + ::core::marker::Sync + 'static + Clone {
-                    #says
-                    fn say(&self, user: User, room: String, order: Order)
-                        -> impl ::core::future::Future<Output = Result<Message, ChatError> > + ::core::marker::Send;
-                    fn version(&self) { 1; }
-                    #[deprecated]
-                    fn all(&self, all: All) -> impl ::core::future::Future<Output = u8> + ::core::marker::Send {
-                        async move { self.count(all).await }
+            #rooms
+            #[allow(dead_code)]
+            pub trait Chat: ::core::marker::Send + ::core::marker::Sync + 'static + Clone {
+                #says
+                fn say(&self, user: User, room: String, order: Order)
+                    -> impl ::core::future::Future<Output = Result<Message, ChatError> > + ::core::marker::Send;
+                fn version(&self) { 1; }
+                #[deprecated]
+                fn all(&self, all: All) -> impl ::core::future::Future<Output = u8> + ::core::marker::Send {
+                    async move { self.count(all).await }
+                }
+            }
+
+            #[doc = "Serves any [`Chat`]."]
+            #[derive(::core::fmt::Debug)]
+            #[allow(dead_code)]
+            pub struct ChatServer<T> {
+                service: T,
+            }
+
+            #[allow(dead_code, deprecated)]
+            impl<T: Chat> ChatServer<T> {
+                #[doc = r" Serves `service`."]
+                pub fn new(service: T) -> Self {
+                    Self { service }
+                }
+            }
+
+            #[automatically_derived]
+            #[allow(deprecated)]
+            impl<T: Chat> Dispatch for ChatServer<T> {
+                fn schema(&self) -> &'static ServiceSchema {
+                    <ChatClient as Service>::SCHEMA
+                }
+                fn guard(&self, method: u32) -> ::core::option::Option<Guard> {
+                    match method {
+                        0 => ::core::option::Option::Some(Guard::from(is("vip"))),
+                        _ => ::core::option::Option::None,
                     }
                 }
-
-                #[doc = "Serves any [`Chat`]."]
-                #[derive(::core::fmt::Debug)]
-                #[allow(dead_code)]
-                pub struct ChatServer<T> {
-                    service: T,
-                }
-
-                #[allow(dead_code, deprecated)]
-                impl<T: Chat> ChatServer<T> {
-                    #[doc = r" Serves `service`."]
-                    pub fn new(service: T) -> Self {
-                        Self { service }
-                    }
-                }
-
-                #[automatically_derived]
-                #[allow(deprecated)]
-                impl<T: Chat> Dispatch for ChatServer<T> {
-                    fn schema(&self) -> &'static ServiceSchema {
-                        <ChatClient as Service>::SCHEMA
-                    }
-                    fn guard(&self, method: u32) -> ::core::option::Option<Guard> {
-                        match method {
-                            0 => ::core::option::Option::Some(Guard::from(is("vip"))),
-                            _ => ::core::option::Option::None,
-                        }
-                    }
-                    fn call(self: Arc<Self>, method: u32, mut call: Incoming) -> BoxFuture<Outcome> {
-                        match method {
-                            0 => ::std::boxed::Box::pin(async move {
-                                let user = <User as FromCall>::from_call(call.head()).await?;
-                                let mut params = call.params()?;
-                                let room = params.next::<String>()?;
-                                assert_wire::<Order>();
-                                let order = params.next_or::<Order>(|| 1)?;
-                                params.end()?;
-                                call.release();
-                                let _ = ::core::marker::PhantomData::<CallOf<Result<Message, ChatError> > >;
-                                call.reply::<Result<Message, ChatError> >(
-                                    Chat::say(&self.service, user, room, order).await
-                                )
-                            }),
-                            1 => ::std::boxed::Box::pin(async move {
-                                call.params()?.end()?;
-                                call.release();
-                                call.reply::<()>(Chat::version(&self.service,))
-                            }),
-                            2 => ::std::boxed::Box::pin(async move {
-                                assert_wire::<All>();
-                                let all = call.body::<All>()?;
-                                call.release();
-                                call.reply::<u8>(Chat::all(&self.service, all).await)
-                            }),
-                            _ => call.unimplemented(),
-                        }
+                fn call(self: Arc<Self>, method: u32, mut call: Incoming) -> BoxFuture<Outcome> {
+                    match method {
+                        0 => ::std::boxed::Box::pin(async move {
+                            let user = <User as FromCall>::from_call(call.head()).await?;
+                            let mut params = call.params()?;
+                            let room = params.next::<String>()?;
+                            assert_wire::<Order>();
+                            let order = params.next_or::<Order>(|| 1)?;
+                            params.end()?;
+                            call.release();
+                            let _ = ::core::marker::PhantomData::<CallOf<Result<Message, ChatError> > >;
+                            call.reply::<Result<Message, ChatError> >(
+                                Chat::say(&self.service, user, room, order).await
+                            )
+                        }),
+                        1 => ::std::boxed::Box::pin(async move {
+                            call.params()?.end()?;
+                            call.release();
+                            call.reply::<()>(Chat::version(&self.service,))
+                        }),
+                        2 => ::std::boxed::Box::pin(async move {
+                            assert_wire::<All>();
+                            let all = call.body::<All>()?;
+                            call.release();
+                            call.reply::<u8>(Chat::all(&self.service, all).await)
+                        }),
+                        _ => call.unimplemented(),
                     }
                 }
             }
@@ -209,16 +207,6 @@ fn a_schema_says_everything_about_a_method() {
     "#;
     let args = quote!(namespace = "chat", rename_all = "PascalCase");
     let (_, schema) = halves_and_schema(crate::expand_service(args, &service.parse().unwrap()));
-    let [string, order, returns] = schema_only([
-        quote!(ty: || TypeSchema::of::<String>(),),
-        quote!(ty: || { assert_wire::<Order>(); TypeSchema::of::<Order>() },),
-        quote! {
-            returns: || (
-                TypeSchema::of::< <u8 as Reply>::Ok>(),
-                TypeSchema::of::< < <u8 as Reply>::Fault as Fault>::App>(),
-            ),
-        },
-    ]);
     check(
         schema,
         quote! {
@@ -232,8 +220,8 @@ fn a_schema_says_everything_about_a_method() {
                         wire: &["chat.say", "chat./say"],
                         docs: "Says.",
                         params: &[
-                            ParamSchema { name: "In", has_default: false, #string },
-                            ParamSchema { name: "Order", has_default: true, #order }
+                            ParamSchema { name: "In", has_default: false, ty: || TypeSchema::of::<String>() },
+                            ParamSchema { name: "Order", has_default: true, ty: || { assert_wire::<Order>(); TypeSchema::of::<Order>() } }
                         ],
                         body: false,
                         public: true,
@@ -247,7 +235,10 @@ fn a_schema_says_everything_about_a_method() {
                             disconnect: true,
                         }),
                         requires: ::core::option::Option::Some("TEAM.eq(Team::Red)"),
-                        #returns
+                        returns: || (
+                            TypeSchema::of::< <u8 as Reply>::Ok>(),
+                            TypeSchema::of::< < <u8 as Reply>::Fault as Fault>::App>()
+                        )
                     }]
                 );
             }

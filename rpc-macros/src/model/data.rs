@@ -6,7 +6,7 @@ use syn::{
     Attribute, DeriveInput, Fields, Ident, LitStr, Path, Token, Type, parse_quote, punctuated::Punctuated,
 };
 
-use super::{generic_argument, last_segment, trunkline};
+use super::{generic_argument, last_segment};
 use crate::{
     attr::{self, DataKeys, FieldKeys, ForeignKey},
     errors::Errors,
@@ -14,7 +14,8 @@ use crate::{
 
 /// A type under `#[data]`.
 pub(crate) struct Data {
-    pub(crate) krate: Path,
+    /// Where Trunkline is, if not at `::trunkline`.
+    pub(crate) krate: Option<Path>,
     pub(crate) keys: DataKeys,
     /// Without our attributes, and without the derives that we add.
     pub(crate) item: DeriveInput,
@@ -45,7 +46,7 @@ impl Data {
             syn::Data::Union(_) => {}
         }
         Self {
-            krate: keys.krate.take().unwrap_or_else(trunkline),
+            krate: keys.krate.take(),
             serde: attr::foreign_keys(&item.attrs, "serde"),
             schemars: attr::foreign_keys(&item.attrs, "schemars"),
             keys,

@@ -6,7 +6,7 @@ use syn::{
     Token, TraitItem, TraitItemFn, Type, TypeParamBound, Visibility, parse_quote, punctuated::Punctuated,
 };
 
-use super::{generic_argument, last_segment, trunkline};
+use super::{generic_argument, last_segment};
 use crate::{
     attr::{ArgKeys, MethodKeys, ServiceKeys},
     errors::Errors,
@@ -15,7 +15,8 @@ use crate::{
 
 /// A trait under `#[service]`.
 pub(crate) struct Service {
-    pub(crate) krate: Path,
+    /// Where Trunkline is, if not at `::trunkline`.
+    pub(crate) krate: Option<Path>,
     pub(crate) namespace: Option<LitStr>,
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -33,7 +34,7 @@ impl Service {
         });
         let methods = functions.map(|function| Method::new(function.clone(), &keys, errors)).collect();
         Self {
-            krate: keys.krate.unwrap_or_else(trunkline),
+            krate: keys.krate,
             namespace: keys.namespace,
             attrs: item.attrs.clone(),
             vis: item.vis.clone(),

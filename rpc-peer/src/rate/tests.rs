@@ -10,7 +10,8 @@ use crate::{
 };
 
 fn limiter(per: Per) -> MethodLimiter {
-    MethodLimiter::new(RateLimit { limit: 5, period: Duration::from_secs(60), per, disconnect: false }).unwrap()
+    MethodLimiter::new(RateLimit { limit: 5, period: Duration::from_secs(60), per, disconnect: false })
+        .unwrap()
 }
 
 fn connection(id: u64, addr: &str, user: Option<&str>) -> Connection {
@@ -43,11 +44,15 @@ async fn the_sixth_call_is_refused_with_its_retry_time() {
 
 #[tokio::test(start_paused = true)]
 async fn budgets_belong_to_whom_the_limit_says() {
-    let (ann, ann_again) = (connection(1, "10.0.0.1:1", Some("ann")), connection(2, "10.0.0.2:1", Some("ann")));
+    let (ann, ann_again) =
+        (connection(1, "10.0.0.1:1", Some("ann")), connection(2, "10.0.0.2:1", Some("ann")));
     let nobody = connection(3, "10.0.0.1:2", None);
 
     let per_user = limiter(Per::UserOrConnection);
-    assert_eq!((passed(&per_user, &ann), passed(&per_user, &ann_again), passed(&per_user, &nobody)), (5, 0, 5));
+    assert_eq!(
+        (passed(&per_user, &ann), passed(&per_user, &ann_again), passed(&per_user, &nobody)),
+        (5, 0, 5)
+    );
     let per_connection = limiter(Per::Connection);
     assert_eq!((passed(&per_connection, &ann), passed(&per_connection, &ann_again)), (5, 5));
     let per_ip = limiter(Per::Ip);

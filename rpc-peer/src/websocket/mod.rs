@@ -1,6 +1,6 @@
 //! Packets over a WebSocket of tokio-tungstenite, for both ends.
 
-mod read_ahead;
+mod socket;
 
 use std::{
     io,
@@ -28,12 +28,12 @@ use tokio_tungstenite::{
 };
 use trunkline_core::{CloseCode, CloseReason, Packet, ProtocolError};
 
-use self::read_ahead::ReadAhead;
+use self::socket::Socket;
 use crate::transport::TransportError;
 
 /// Packets above this size are sent in fragments of it: 64 KiB, so that no buffer below has to grow further.
 const FRAGMENT: usize = 64 << 10;
-/// tungstenite allocates this for every connection. What is larger is read by [`ReadAhead`] in few pieces.
+/// tungstenite allocates this for every connection. What is larger is read by [`Socket`] in few pieces.
 const READ_BUFFER: usize = 4 << 10;
 /// tungstenite hands this much to the socket without being asked: a full packet leaves while the next one is filled.
 const WRITE_BUFFER: usize = 12 << 10;
@@ -52,7 +52,7 @@ pub enum End {
 /// A transport over a WebSocket whose HTTP upgrade is done.
 #[derive(Debug)]
 pub struct WebSocket<S> {
-    inner: WebSocketStream<ReadAhead<S>>,
+    inner: WebSocketStream<Socket<S>>,
     max_packet: usize,
     /// What is left of a packet that is sent in fragments.
     rest: Option<(OpCode, Bytes)>,
@@ -70,7 +70,7 @@ enum Closing {
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Speaks WebSocket over `stream`, whose first `read` bytes have been read already. Packets of the peer may have
     /// `max_packet` bytes.
-    pub async fn new(end: End, stream: S, read: Vec<u8>, max_packet: usize) -> Self {
+    pub async fn new(end: End, stream: S, read: &[u8], max_packet: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
@@ -80,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             End::Client => tungstenite::protocol::Role::Client,
             End::Server => tungstenite::protocol::Role::Server,
         };
-        let stream = ReadAhead::new(stream, read);
+        let stream = Socket::new(stream, read);
         let inner = WebSocketStream::from_raw_socket(stream, role, Some(config)).await;
         Self { inner, max_packet, rest: None, closing: Closing::Flush }
     }
@@ -100,7 +100,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             if !rest.is_empty() {
                 self.rest = Some((OpCode::Data(Data::Continue), rest));
             }
-            Pin::new(&mut self.inner).start_send(Message::Frame(frame)).map_err(|error| self.explain(error))?;
+            Pin::new(&mut self.inner)
+                .start_send(Message::Frame(frame))
+                .map_err(|error| self.explain(error))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -110,13 +112,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         use tungstenite::Error;
 
         match error {
-            Error::Capacity(CapacityError::MessageTooLong { .. }) => ProtocolError::PacketTooLarge(self.max_packet).into(),
+            Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+                ProtocolError::PacketTooLarge(self.max_packet).into()
+            }
             Error::Utf8(_) => ProtocolError::NotUtf8.into(),
             Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
                 io::Error::from(io::ErrorKind::ConnectionReset).into()
             }
             Error::Protocol(error) => ProtocolError::WebSocket(error.to_string()).into(),
-            Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<ProtocolError>()) {
+            Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<ProtocolError>())
+            {
                 Some(broken) => broken.clone().into(),
                 None => error.into(),
             },

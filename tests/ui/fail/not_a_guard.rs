@@ -4,8 +4,12 @@ use trunkline::service;
 trait Chat {
     #[method(requires = "vip")]
     async fn say(&self);
-    #[method(requires = is_vip())]
-    async fn shout(&self);
+}
+
+#[service]
+trait Loud {
+    #[method(requires = String::new())]
+    async fn scream(&self);
 }
 
 fn main() {}

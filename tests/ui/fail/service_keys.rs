@@ -12,7 +12,4 @@ trait Twice {}
 #[service(crate = "my::trunkline")]
 trait Quoted {}
 
-#[service = "chat"]
-trait NotAList {}
-
 fn main() {}

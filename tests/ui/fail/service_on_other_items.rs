@@ -1,10 +1,10 @@
-use trunkline::{method, service};
+use trunkline::service;
 
 struct Rooms;
 
 #[service]
 impl Rooms {
-    #[method(public)]
+    #[trunkline::method(public)]
     pub async fn rooms(&self) {}
 }
 

@@ -131,6 +131,8 @@ struct WithForeign {
     skipped: Option<std::time::Instant>,
     #[deprecated(note = "use `foreign`")]
     old: bool,
+    #[ts(type = "Date")]
+    when: Option<String>,
 }
 
 #[data]
@@ -149,7 +151,7 @@ enum GameError {
     #[error("update to {user_name:?}")]
     NoSuchUser { user_name: Option<String> },
     #[error("full")]
-    Full(u64),
+    Full(u32),
     #[error(transparent)]
     #[other]
     Other(#[from] Error),
@@ -210,7 +212,7 @@ fn main() {
     typescript::<Checked>("type Checked = string;");
     typescript::<Generic<u8, 3>>("type Generic<T> = { items: { [key in string]: T }, next?: Generic<T>, };");
     typescript::<WithForeign>(
-        "type WithForeign = { foreign: string, \n/**\n * @deprecated use `foreign`\n */\nold: boolean, };",
+        "type WithForeign = { foreign: string, \n/**\n * @deprecated use `foreign`\n */\nold: boolean, when?: Date, };",
     );
     typescript::<Event>(
         "type Event = { \"type\": \"closed\" } | { \"type\": \"typing\", user?: string, } | { \"type\": \"said\" } & Input;",

@@ -73,6 +73,17 @@ struct Moved {
     value: u8,
 }
 
+macro_rules! moved {
+    ($service:ident, $ty:ty) => {
+        #[service(crate = $crate::vendored::line)]
+        trait $service {
+            async fn move_it(&self, value: $ty) -> $ty;
+        }
+    };
+}
+
+moved!(MacroMover, Moved);
+
 #[service(crate = crate::vendored::line)]
 trait Mover {
     async fn move_it(&self, value: Moved) -> Moved;

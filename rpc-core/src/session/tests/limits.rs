@@ -77,7 +77,7 @@ fn notifications_need_no_slot_and_keep_their_place() {
         let methods: Vec<_> =
             pair.server.requests().iter().map(|request| request.method().into_owned()).collect();
         assert_eq!(methods, ["first", "note"]);
-        pair.server.session.answer(RequestId(1), &Ok(payload(pair.codec(), &json!(1))));
+        pair.server.session.answer(RequestId(1), Ok(payload(pair.codec(), &json!(1))));
         pair.run();
         let methods: Vec<_> =
             pair.server.requests().iter().map(|request| request.method().into_owned()).collect();
@@ -92,7 +92,7 @@ fn admit(pair: &mut Pair, request: &Request) {
         pair.server.session.take(pair.now, id, None, None, request.params_len());
     } else {
         let refusal = pair.server.session.refusal();
-        pair.server.session.answer(id, &Err(refusal.into()));
+        pair.server.session.answer(id, Err(refusal.into()));
     }
 }
 
@@ -211,7 +211,12 @@ fn a_long_name_and_a_large_head_count_as_well() {
         let request = |pair: &mut Pair, method: &str, head: Option<Box<RequestHead>>| {
             pair.client.session.request(pair.now, method, head, params.clone(), None)
         };
-        assert!(request(&mut pair, "m", Some(Box::new(head))).is_err());
+        assert!(request(&mut pair, "m", Some(Box::new(head.clone()))).is_err());
+        // No peer takes a larger head than this.
+        head.meta.insert("k".to_owned(), "x".repeat(16 << 10).into());
+        let error = request(&mut pair, "m", Some(Box::new(head.clone()))).unwrap_err();
+        assert!(error.message().ends_with("bytes of at most 16384"), "{error}");
+        assert!(pair.client.session.notify("m", Some(Box::new(head)), params.clone()).is_err());
         assert!(request(&mut pair, &"m".repeat(5000), None).is_err());
         assert!(pair.client.session.notify(&"m".repeat(5000), None, params.clone()).is_err());
         pair.run();
@@ -257,7 +262,7 @@ fn results_that_the_peer_would_not_take_become_failures() {
             pair.call("m");
             pair.run();
             let id = pair.take_requests()[0];
-            pair.server.session.answer_taken(id, &outcome);
+            pair.server.session.answer_taken(id, outcome.clone());
             pair.run();
         }
         assert_eq!(pair.closed, None);
@@ -309,7 +314,7 @@ fn integers_beyond_what_javascript_holds_are_refused_both_ways() {
             pair.call("m");
             pair.run();
             let id = pair.take_requests()[0];
-            pair.server.session.answer_taken(id, &outcome);
+            pair.server.session.answer_taken(id, outcome.clone());
             pair.run();
             let (_, answer) = pair.answers().pop().unwrap();
             let error = answer.unwrap_err();
@@ -337,7 +342,7 @@ fn a_payload_in_the_wrong_codec_is_not_sent() {
         pair.call("m");
         pair.run();
         let id = pair.take_requests()[0];
-        pair.server.session.answer_taken(id, &Ok(foreign));
+        pair.server.session.answer_taken(id, Ok(foreign));
         pair.run();
         assert_eq!(pair.answers()[0].1.as_ref().unwrap_err().code(), Code::Internal);
     }
@@ -415,6 +420,31 @@ fn a_peer_that_causes_answers_and_does_not_read_them_is_closed_with_4431() {
             assert!(packets < 100);
         }
         assert_eq!(pair.close_code(), Some(4431));
+    }
+}
+
+/// More than anybody may be owed in refusals, for a peer that takes it.
+#[test]
+fn a_large_frame_that_has_not_left_is_no_reason_to_close() {
+    for mut pair in Pair::both_with(|pair| pair.server.config.max_packet = 16 << 20) {
+        let large = params_of(pair.codec(), 5 << 20);
+        pair.call_from(Role::Client, large).unwrap();
+        let ping = frames(pair.codec(), &[&json!([16, 1])]);
+        assert_eq!(pair.client.session.handle_packet(pair.now, ping), Ok(()));
+        pair.run();
+        assert_eq!(pair.take_requests().len(), 1);
+        assert_eq!(pair.client.session.outbox.small(), 0);
+    }
+    for mut pair in Pair::both_with(|pair| pair.client.config.max_packet = 16 << 20) {
+        pair.call("m");
+        pair.run();
+        let large = params_of(pair.codec(), 5 << 20);
+        let id = pair.take_requests()[0];
+        pair.server.session.answer_taken(id, Ok(large));
+        let ping = frames(pair.codec(), &[&json!([16, 1])]);
+        assert_eq!(pair.server.session.handle_packet(pair.now, ping), Ok(()));
+        pair.run();
+        assert_eq!(pair.client.events.len(), 1);
     }
 }
 
@@ -505,9 +535,9 @@ fn a_configuration_that_cannot_work_is_refused() {
         Config { max_depth: 0, ..good.clone() },
         Config { max_depth: 128, ..good.clone() },
         Config { max_in_flight: 0, ..good.clone() },
-        Config { call_timeout: 0 * SECOND, ..good.clone() },
+        Config { call_timeout: std::time::Duration::ZERO, ..good.clone() },
         Config { outbound_mark: 0, ..good.clone() },
-        Config { max_outbound: (256 << 10) - 1, ..good.clone() },
+        Config { max_outbound: (256 << 10) - 1, ..good },
     ];
     for config in bad {
         assert!(config.check().is_err(), "{config:?}");

@@ -109,10 +109,10 @@ fn an_answer_for_a_lost_link_does_not_reach_the_next_one() {
             Some(RequestId(2)),
             "a new session of the server counts anew"
         );
-        pair.client.session.answer_taken(RequestId(2), &Ok(payload(pair.codec(), &json!("stale"))));
+        pair.client.session.answer_taken(RequestId(2), Ok(payload(pair.codec(), &json!("stale"))));
         pair.run();
         assert_eq!(pair.server.answers(), []);
-        pair.client.session.answer(RequestId(2), &Ok(payload(pair.codec(), &json!("fresh"))));
+        pair.client.session.answer(RequestId(2), Ok(payload(pair.codec(), &json!("fresh"))));
         pair.run();
         assert_eq!(pair.server.answers(), [(key, Ok(json!("fresh")))]);
     }
@@ -142,10 +142,10 @@ fn frames_behind_the_hello_wait_for_the_link() {
         let pending = AwaitHello::new(Protocol::Native(codec)).handle_packet(packet).unwrap();
         assert_eq!(pending.hello().client, "eager");
         let mut session = Session::new(Role::Server, Config::default(), codec);
-        let now = std::time::Instant::now();
+        let now = crate::some_time();
         session.attach(pending.accept(now, KeepAlive::server(), Welcome::default())).unwrap();
         let Some(Event::Request(request)) = session.poll_event() else { panic!("a request") };
-        session.answer(request.id.unwrap(), &Ok(request.into_params()));
+        session.answer(request.id.unwrap(), Ok(request.into_params()));
         let sent: Vec<_> = std::iter::from_fn(|| session.poll_transmit()).flat_map(messages).collect();
         assert!(
             matches!(&sent[..], [Message::Welcome(_), Message::Answer { id: RequestId(1), .. }]),
@@ -160,7 +160,7 @@ fn frames_behind_the_welcome_are_read() {
         let (await_welcome, _) = AwaitWelcome::new(Protocol::Native(codec), Hello::default());
         let welcome = json!([2, {"v": 1, "session": "s"}]);
         let packet = frames(codec, &[&welcome, &json!([18, {"reason": "full"}])]);
-        let now = std::time::Instant::now();
+        let now = crate::some_time();
         let (_, link) = await_welcome.handle_packet(now, KeepAlive::client(), packet).unwrap();
         let mut session = Session::new(Role::Client, Config::default(), codec);
         session.attach(link).unwrap();
@@ -207,7 +207,7 @@ fn what_is_no_handshake_is_refused() {
     for codec in [Codec::Json, Codec::MessagePack] {
         let protocol = Protocol::Native(codec);
         let (await_welcome, _) = AwaitWelcome::new(protocol, Hello::default());
-        let now = std::time::Instant::now();
+        let now = crate::some_time();
         let refused =
             await_welcome.handle_packet(now, KeepAlive::client(), frames(codec, &[&hello])).unwrap_err();
         assert_eq!(refused, ProtocolError::Unexpected("first"));

@@ -225,7 +225,7 @@ fn run_model(mut pair: Pair, steps: Vec<Step>) {
                 let id = side.working.iter().nth(nth % side.working.len().max(1)).copied();
                 if let Some(id) = id {
                     side.working.remove(&id);
-                    end.session.answer_taken(id, &Ok(params));
+                    end.session.answer_taken(id, Ok(params));
                 }
             }
             Step::Advance(ms) => pair.advance(u32::from(ms) * MS),

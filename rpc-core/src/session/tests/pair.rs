@@ -49,7 +49,7 @@ impl Pair {
     /// Two sessions that are not joined yet.
     pub(super) fn new(codec: Codec) -> Self {
         Self {
-            now: Instant::now(),
+            now: crate::some_time(),
             client: End::new(Role::Client, codec, KeepAlive { silence: None, ..KeepAlive::client() }),
             server: End::new(Role::Server, codec, KeepAlive { ping_every: None, ..KeepAlive::server() }),
             latency: Duration::ZERO,
@@ -243,7 +243,7 @@ impl Pair {
     /// The server answers a request that has a slot.
     pub(super) fn answer(&mut self, id: RequestId, value: &Value) {
         let outcome = Ok(payload(self.codec, value));
-        self.server.session.answer_taken(id, &outcome);
+        self.server.session.answer_taken(id, outcome);
     }
 
     /// How the client's calls have ended since the last look.

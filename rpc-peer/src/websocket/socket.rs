@@ -1,55 +1,68 @@
-//! A reader that follows the frame headers on their way to tungstenite.
+//! The byte stream below tungstenite, with what tungstenite does not have.
 //!
-//! tungstenite reads into one buffer per connection whose size is fixed. A small one keeps idle connections cheap but
-//! takes sixteen system calls for 64 KiB. This reader knows from the header what is still to come: it passes small frames
-//! straight through and reads the rest of a large one at once, into a buffer that it keeps only as long.
-//! It also counts what tungstenite does not: the fragments of a message.
+//! It reads ahead: tungstenite reads into one buffer per connection whose size is fixed; a small one keeps idle connections
+//! cheap but takes sixteen system calls for 64 KiB. [`Socket`] follows the frame headers, so it knows what is still to come:
+//! it passes small frames straight through and reads the rest of a large one in larger pieces, into a buffer that it keeps
+//! only as long. It counts the fragments of a message. And it ends a connection whose peer takes nothing any more.
 
 use std::{
     future::Future,
     io,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
 use trunkline_core::ProtocolError;
 
-/// The most that is read at once.
-const AHEAD: usize = 64 << 10;
+/// The most that is read at once: enough to make system calls rare, and small enough that handing it on is done in the
+/// processor's cache.
+const AHEAD: usize = 16 << 10;
 /// The most fragments that one message may have.
 const MAX_FRAGMENTS: u32 = 256;
+/// How long the peer may take none of the bytes that wait for it.
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A byte stream that carries WebSocket frames to the one who reads it.
 #[derive(Debug)]
-pub(super) struct ReadAhead<S> {
+pub(super) struct Socket<S> {
     inner: S,
     /// Read and not yet handed over; without memory unless a large frame is on its way.
     ahead: BytesMut,
     follower: Follower,
+    /// Runs while the peer takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> ReadAhead<S> {
+impl<S> Socket<S> {
     /// Follows `inner`, of which `read` has been read already.
-    pub(super) fn new(inner: S, read: Vec<u8>) -> Self {
+    pub(super) fn new(inner: S, read: &[u8]) -> Self {
         let mut follower = Follower::default();
         // What is wrong in here shows again when the next bytes are followed.
-        let _ = follower.follow(&read);
-        Self { inner, ahead: BytesMut::from(&read[..]), follower }
+        let _ = follower.follow(read);
+        Self { inner, ahead: BytesMut::from(read), follower, stalled: None }
     }
 
     fn hand_over(&mut self, buffer: &mut ReadBuf<'_>) {
         let len = self.ahead.len().min(buffer.remaining());
         buffer.put_slice(&self.ahead.split_to(len));
-        if self.ahead.is_empty() && self.follower.payload < AHEAD as u64 / 8 {
+        if self.ahead.is_empty() && self.follower.payload == 0 {
             self.ahead = BytesMut::new();
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for ReadAhead<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.ahead.is_empty() {
             this.hand_over(buffer);
@@ -75,9 +88,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadAhead<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAhead<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        if let Poll::Ready(written) = Pin::new(&mut self.inner).poll_write(cx, bytes) {
+            self.stalled = None;
+            return Poll::Ready(written);
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL_TIMEOUT)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::other(ProtocolError::SlowConsumer)))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -21,13 +21,18 @@ fn frame(first: u8, len: usize) -> Vec<u8> {
 
 #[test]
 fn what_is_still_to_come_is_known_at_every_byte() {
-    let frames: Vec<Vec<u8>> = [0, 1, 125, 126, 0xffff, 0x1_0000].iter().map(|len| frame(0x82, *len)).collect();
+    let frames: Vec<Vec<u8>> =
+        [0, 1, 125, 126, 0xffff, 0x1_0000].iter().map(|len| frame(0x82, *len)).collect();
     let mut follower = Follower::default();
     for frame in &frames {
         for (index, byte) in frame.iter().enumerate() {
             follower.follow(&[*byte]).unwrap();
             let left = frame.len() - index - 1;
-            assert!(follower.payload == left as u64 || follower.payload == 0, "{} of {left}", follower.payload);
+            assert!(
+                follower.payload == left as u64 || follower.payload == 0,
+                "{} of {left}",
+                follower.payload
+            );
         }
         assert_eq!((follower.payload, follower.header_len), (0, 0));
     }
