@@ -179,7 +179,7 @@ impl AwaitWelcome {
 fn first(protocol: Protocol, packet: Packet) -> Result<(Message, Bytes), ProtocolError> {
     let mut frames = protocol.frames(body(protocol, packet)?);
     let frame = frames.next()?.ok_or(ProtocolError::BadFrame("the packet is empty"))?;
-    Ok((protocol.decode(&frame)?, frames.into_rest()))
+    Ok((protocol.decode(frame)?, frames.into_rest()))
 }
 
 /// What the packet carries, if its kind is that of the protocol.

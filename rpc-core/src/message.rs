@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
@@ -427,8 +427,8 @@ impl Request {
     pub fn into_params(mut self) -> Payload {
         let (start, end) = self.params;
         self.frame.truncate(end as usize);
-        let params = self.frame.split_off((start as usize).min(self.frame.len()));
-        Payload::new(self.codec, params).with_depth(self.depth)
+        self.frame.advance((start as usize).min(self.frame.len()));
+        Payload::new(self.codec, self.frame).with_depth(self.depth)
     }
 
     /// How many bytes the request keeps in memory: its parameters, and with them its name and head.

@@ -148,7 +148,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How deep values may be nested: 64 unless set, at most 256.
+    /// How deep values may be nested: 64 unless set, at most 127. A deeper one fails its call with `INVALID_ARGUMENT`.
     pub fn max_depth(mut self, levels: u16) -> Self {
         self.config.max_depth = levels;
         self

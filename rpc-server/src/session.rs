@@ -16,6 +16,9 @@ use trunkline_peer::{
 
 use crate::{auth::Credentials, server::Inner};
 
+/// The largest first packet, in bytes: a hello and the calls that may follow it.
+const BEFORE_LOGIN: usize = 16 << 10;
+
 /// A peer that has connected and said nothing.
 pub(crate) struct Arrival {
     pub(crate) peer: PeerInfo,

@@ -32,12 +32,12 @@ impl Protocol {
         }
     }
 
-    /// Reads one frame. What its message needs of the frame is shared with it.
+    /// Reads one frame, whose memory its message takes over.
     ///
     /// # Errors
     ///
     /// If the frame is not one of this protocol; the link has to close then.
-    pub fn decode(self, frame: &Bytes) -> Result<Message, ProtocolError> {
+    pub fn decode(self, frame: Bytes) -> Result<Message, ProtocolError> {
         match self {
             Self::Native(codec) => native::decode(codec, frame),
         }

@@ -1,6 +1,6 @@
 //! The native protocol: a frame is an array whose first field is its kind. The table is in `docs/protocol.md`.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -68,26 +68,36 @@ impl Head for ValueHead {
     }
 }
 
-pub(super) fn decode(codec: Codec, frame: &Bytes) -> Result<Message, ProtocolError> {
-    let mut fields = Fields::new(codec, frame)?;
+pub(super) fn decode(codec: Codec, frame: Bytes) -> Result<Message, ProtocolError> {
+    let mut fields = Fields::new(codec, &frame)?;
     let kind = fields.integer()?;
     match kind {
-        REQUEST => {
-            let id = request_id(&mut fields)?;
-            return call(codec, frame, Some(id), fields);
+        REQUEST | NOTIFY => {
+            let id = if kind == REQUEST { Some(request_id(&mut fields)?) } else { None };
+            let (method, head) = (fields.name()?, fields.head()?);
+            let params = fields.tail()?;
+            let depth = DEFAULT_DEPTH;
+            return Ok(Message::Request(Request { id, head, codec, frame, method, params, depth }));
         }
-        NOTIFY => return call(codec, frame, None, fields),
         OK | ERROR | ITEM => {
-            let id = request_id(&mut fields)?;
-            let head = fields.head()?;
-            let value = tail(codec, frame, fields)?;
+            let (id, head) = (request_id(&mut fields)?, fields.head()?);
+            let range = fields.tail()?;
+            let value = within(codec, frame, range);
             return Ok(match kind {
                 OK => Message::Answer { id, head, outcome: Ok(value) },
                 ERROR => Message::Answer { id, head, outcome: Err(Failure::App(value)) },
                 _ => Message::Item { id, head, value },
             });
         }
-        PUBLICATION => return publication(codec, frame, fields),
+        PUBLICATION => {
+            let channel = fields.value("the channel is not a string")?;
+            let epoch = fields.value("the epoch is not a string")?;
+            let offset = fields.integer()?;
+            let method = fields.value("the method is not a string")?;
+            let range = fields.tail()?;
+            let value = within(codec, frame, range);
+            return Ok(Message::Publication(Box::new(Publication { channel, epoch, offset, method, value })));
+        }
         _ => {}
     }
     let message = match kind {
@@ -136,32 +146,14 @@ fn error(fields: &mut Fields<'_>) -> Result<Error, ProtocolError> {
     fields.value::<WireError<'static>>("the error is not valid").map(Into::into)
 }
 
-fn call(
-    codec: Codec,
-    frame: &Bytes,
-    id: Option<RequestId>,
-    mut fields: Fields<'_>,
-) -> Result<Message, ProtocolError> {
-    let method = fields.name()?;
-    let head = fields.head()?;
-    let params = fields.tail()?;
-    Ok(Message::Request(Request {
-        id,
-        head,
-        codec,
-        frame: frame.clone(),
-        method,
-        params,
-        depth: DEFAULT_DEPTH,
-    }))
-}
-
-fn tail(codec: Codec, frame: &Bytes, fields: Fields<'_>) -> Result<Payload, ProtocolError> {
-    let (start, end) = fields.tail()?;
+/// The payload in this range of the frame; null if there is none. The frame's memory becomes the payload's.
+fn within(codec: Codec, mut frame: Bytes, (start, end): (u32, u32)) -> Payload {
     if start == end {
-        return Ok(null(codec));
+        return null(codec);
     }
-    Ok(Payload::new(codec, frame.slice(start as usize..end as usize)))
+    frame.truncate(end as usize);
+    frame.advance(start as usize);
+    Payload::new(codec, frame)
 }
 
 fn null(codec: Codec) -> Payload {
@@ -169,15 +161,6 @@ fn null(codec: Codec) -> Payload {
         Codec::Json => Payload::new(codec, &b"null"[..]),
         Codec::MessagePack => Payload::new(codec, &b"\xc0"[..]),
     }
-}
-
-fn publication(codec: Codec, frame: &Bytes, mut fields: Fields<'_>) -> Result<Message, ProtocolError> {
-    let channel = fields.value("the channel is not a string")?;
-    let epoch = fields.value("the epoch is not a string")?;
-    let offset = fields.integer()?;
-    let method = fields.value("the method is not a string")?;
-    let value = tail(codec, frame, fields)?;
-    Ok(Message::Publication(Box::new(Publication { channel, epoch, offset, method, value })))
 }
 
 pub(super) fn encode(codec: Codec, message: &Message, body: &mut Vec<u8>) {

@@ -23,14 +23,14 @@ fn decoded(protocol: Protocol, body: Bytes) -> Result<Vec<Message>, ProtocolErro
     let mut frames = protocol.frames(body);
     let mut messages = Vec::new();
     while let Some(frame) = frames.next()? {
-        messages.push(protocol.decode(&frame)?);
+        messages.push(protocol.decode(frame)?);
     }
     Ok(messages)
 }
 
 /// One frame, given as bytes.
 fn decode(codec: Codec, frame: &[u8]) -> Result<Message, ProtocolError> {
-    Protocol::Native(codec).decode(&Bytes::copy_from_slice(frame))
+    Protocol::Native(codec).decode(Bytes::copy_from_slice(frame))
 }
 
 /// One frame, given as a value.

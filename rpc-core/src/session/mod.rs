@@ -404,7 +404,7 @@ impl Session {
             if taken > self.config.max_frames {
                 return Err(ProtocolError::TooManyFrames(self.config.max_frames));
             }
-            let message = self.protocol.decode(&frame)?;
+            let message = self.protocol.decode(frame)?;
             self.handle_message(message)?;
         }
         // Refusals and pongs are the only frames that a peer can cause without reading its answers.

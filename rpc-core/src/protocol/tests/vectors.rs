@@ -377,7 +377,7 @@ fn joined(protocol: Protocol, role: Role) -> Session {
 }
 
 fn described(protocol: Protocol, frame: &Bytes) -> Value {
-    describe(protocol.decode(frame).unwrap())
+    describe(protocol.decode(frame.clone()).unwrap())
 }
 
 /// A message in the form of the vectors.

@@ -376,7 +376,7 @@ pub(super) fn messages(packet: Packet) -> Vec<Message> {
     };
     let protocol = Protocol::Native(codec);
     let mut frames = protocol.frames(body);
-    std::iter::from_fn(|| frames.next().unwrap()).map(|frame| protocol.decode(&frame).unwrap()).collect()
+    std::iter::from_fn(|| frames.next().unwrap()).map(|frame| protocol.decode(frame).unwrap()).collect()
 }
 
 pub(super) fn payload(codec: Codec, value: &Value) -> Payload {
