@@ -79,6 +79,9 @@ async fn welcome<T: Transport>(
         (None, Packet::Text(_)) => Protocol::Native(Codec::Json),
         (None, Packet::Binary(_)) => Protocol::Native(Codec::MessagePack),
     };
+    if packet.len() > BEFORE_LOGIN {
+        return Err(Some(CloseReason::from(&ProtocolError::TooMuchBeforeLogin)));
+    }
     let hello =
         AwaitHello::new(protocol).handle_packet(packet).map_err(|error| Some(CloseReason::from(&error)))?;
     let user = match (&server.auth, &arrival.user) {
