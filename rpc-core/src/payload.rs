@@ -17,7 +17,8 @@ pub(crate) const HEADROOM: usize = 64;
 
 /// A buffer whose content begins after the [`HEADROOM`].
 pub(crate) fn buffer() -> Vec<u8> {
-    let mut buffer = Vec::with_capacity(2 * HEADROOM);
+    // Most payloads never make it grow, and an allocator has blocks of this size at hand.
+    let mut buffer = Vec::with_capacity(512);
     buffer.resize(HEADROOM, 0);
     buffer
 }

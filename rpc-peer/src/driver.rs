@@ -27,11 +27,10 @@ use crate::{
     transport::{Transport, TransportError},
 };
 
-/// How many packets are taken before others get a turn: enough that a flush is shared by many answers, and a bound on how
-/// long one session holds its thread.
-const PACKETS_PER_TURN: usize = 64;
-/// From how many frames on a flush is worth its system call, so that the peer need not wait for more.
+/// From how many frames, or bytes that came in, on a flush is worth its system call, so that the peer need not wait for
+/// more. It is also what one turn takes before others get the thread.
 const BATCH: usize = 32;
+const BATCH_BYTES: usize = 16 << 10;
 /// Refusals by guards that a connection may collect in a second; one more closes it.
 const DENIALS_PER_SECOND: u32 = 3;
 /// What a client may send before it has logged in.
@@ -241,12 +240,13 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Takes packets until there are none or this turn has enough; whether there may be more.
+    ///
+    /// What arrives together is handled in parts, with a flush after each: so the peer works on the answers to one part
+    /// while the next is handled here. Otherwise the two ends would take turns.
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, End> {
         // What an earlier turn, or the handshake, has left.
-        if self.handle_events(cx, now)? {
-            return Ok(true);
-        }
-        for _ in 0..PACKETS_PER_TURN {
+        let (mut events, mut bytes) = (self.handle_events(cx, now)?, 0);
+        while events < BATCH && bytes < BATCH_BYTES {
             let packet = match Pin::new(&mut self.transport).poll_next(cx) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(None) => return Err(End::lost()),
@@ -255,22 +255,19 @@ impl<T: Transport> Driver<T> {
             if let Packet::Close(reason) = packet {
                 return Err(End { reason, say: false });
             }
+            bytes += packet.len();
             self.count_before_login(packet.len())?;
             self.session.handle_packet(now, packet)?;
-            if self.handle_events(cx, now)? {
-                return Ok(true);
-            }
+            events += self.handle_events(cx, now)?;
         }
         Ok(true)
     }
 
-    /// Handles a batch of events; whether some are left for the next turn.
-    ///
-    /// A packet can hold hundreds. Half of them are handled before the flush, so that the peer works on the answers
-    /// while the other half is handled here: otherwise the two ends would take turns.
-    fn handle_events(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, End> {
-        let mut batch = (self.session.events() / 2).max(BATCH);
-        while let Some(event) = self.session.poll_event() {
+    /// Handles half of a packet's events, which can be hundreds, and no fewer than a batch; how many that were.
+    fn handle_events(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<usize, End> {
+        let batch = (self.session.events() / 2).max(BATCH);
+        for handled in 0..batch {
+            let Some(event) = self.session.poll_event() else { return Ok(handled) };
             match event {
                 Event::Request(request) => self.handle_request(cx, now, request)?,
                 Event::Answered(key, outcome) => self.complete(key, outcome),
@@ -282,12 +279,11 @@ impl<T: Transport> Driver<T> {
                 }
                 _ => {}
             }
-            batch -= 1;
-            if batch == 0 {
-                return Ok(self.session.events() > 0);
+            if self.session.has_full_packet() {
+                let _ = self.send(cx)?;
             }
         }
-        Ok(false)
+        Ok(batch)
     }
 
     fn complete(&mut self, key: CallKey, outcome: Outcome) {

@@ -120,10 +120,12 @@ impl<'a> JsonReader<'a> {
 ///
 /// Text with no more brackets than that cannot be, and counting them is a fraction of the cost of reading.
 fn check_depth(bytes: &[u8], limit: usize) -> Result<(), DecodeError> {
-    // So many bytes at a time that their count fits into one, which lets the compiler count many at once.
-    let count =
-        |bytes: &[u8]| usize::from(bytes.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum::<u8>());
-    let brackets: usize = bytes.chunks(usize::from(u8::MAX)).map(count).sum();
+    // So many bytes at a time that their count fits into one, and without checks for overflow, which it cannot have: the
+    // compiler then counts many at once.
+    let count = |bytes: &[u8]| {
+        bytes.iter().fold(0_u8, |count, byte| count.wrapping_add(u8::from(byte | 0x20 == b'{')))
+    };
+    let brackets: usize = bytes.chunks(usize::from(u8::MAX)).map(|bytes| usize::from(count(bytes))).sum();
     if brackets <= limit || depth(bytes) <= limit {
         return Ok(());
     }

@@ -62,6 +62,7 @@ fn scoped<T>(codec: Codec, work: impl FnOnce() -> T) -> T {
 struct Growing<'a>(&'a mut Vec<u8>);
 
 impl io::Write for Growing<'_> {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.capacity() - self.0.len() < bytes.len() {
             self.0.reserve(bytes.len() + bytes.len() / 16 + 64);
@@ -70,6 +71,7 @@ impl io::Write for Growing<'_> {
         Ok(bytes.len())
     }
 
+    #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write(bytes).map(drop)
     }

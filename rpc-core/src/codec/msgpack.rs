@@ -133,23 +133,42 @@ fn shape(bytes: &[u8]) -> Option<(usize, Shape)> {
 }
 
 /// The length of the value at the start of `bytes`, which must be whole and nested at most `depth` deep.
+fn value_len(bytes: &[u8], depth: usize) -> Result<usize, DecodeError> {
+    walk(bytes, 0, 1, depth).map_err(|broken| match broken {
+        Broken::CutOff => truncated(),
+        Broken::TooDeep => DecodeError::new("nested too deep"),
+    })
+}
+
+/// Why a value cannot be walked to its end.
+enum Broken {
+    CutOff,
+    TooDeep,
+}
+
+/// Where the `values` values that begin at `at` end.
 ///
 /// Recursion is bounded by `depth`, which the configuration keeps small.
-fn value_len(bytes: &[u8], depth: usize) -> Result<usize, DecodeError> {
-    let (head, content) = shape(bytes).ok_or_else(truncated)?;
-    let left = bytes.len().checked_sub(head).ok_or_else(truncated)?;
+fn walk(bytes: &[u8], mut at: usize, values: usize, depth: usize) -> Result<usize, Broken> {
+    for _ in 0..values {
+        at = match bytes.get(at) {
+            // Most values of most documents tell their length in the first byte.
+            Some(0..=0x7f | 0xc0 | 0xc2 | 0xc3 | 0xe0..) => at + 1,
+            Some(marker @ 0xa0..=0xbf) => at + 1 + usize::from(marker & 0x1f),
+            _ => walk_one(bytes, at, depth)?,
+        };
+    }
+    if at > bytes.len() { Err(Broken::CutOff) } else { Ok(at) }
+}
+
+fn walk_one(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Broken> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let (head, content) = shape(rest).ok_or(Broken::CutOff)?;
     match content {
-        Shape::Bytes(len) if len <= left => Ok(head + len),
+        Shape::Bytes(len) => at.checked_add(head).and_then(|at| at.checked_add(len)).ok_or(Broken::CutOff),
         // Every value takes a byte, so a larger number of them cannot be true.
-        Shape::Values(values) if values <= left => {
-            let depth = depth.checked_sub(1).ok_or_else(|| DecodeError::new("nested too deep"))?;
-            let mut at = head;
-            for _ in 0..values {
-                at += value_len(bytes.get(at..).unwrap_or_default(), depth)?;
-            }
-            Ok(at)
-        }
-        _ => Err(truncated()),
+        Shape::Values(values) if values > rest.len() => Err(Broken::CutOff),
+        Shape::Values(values) => walk(bytes, at + head, values, depth.checked_sub(1).ok_or(Broken::TooDeep)?),
     }
 }
 

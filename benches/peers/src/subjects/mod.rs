@@ -81,7 +81,9 @@ impl Subject {
             Self::Jsonrpsee => Box::new(rpc::hold::<jsonrpsee::Peer>(address, connections).await?),
             Self::Tarpc => Box::new(rpc::hold::<tarpc::Peer>(address, connections).await?),
             Self::TrunklineJson => Box::new(rpc::hold::<trunkline::Json>(address, connections).await?),
-            Self::TrunklineMsgpack => Box::new(rpc::hold::<trunkline::MessagePack>(address, connections).await?),
+            Self::TrunklineMsgpack => {
+                Box::new(rpc::hold::<trunkline::MessagePack>(address, connections).await?)
+            }
         })
     }
 
