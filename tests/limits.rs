@@ -35,6 +35,8 @@ trait Work {
     async fn become_vip(&self, conn: Connection) -> ();
     #[method(oneway)]
     async fn tell(&self, n: usize);
+    #[method(oneway, timeout = "200ms")]
+    async fn drone(&self);
 }
 
 #[derive(Clone, Default)]
@@ -94,6 +96,11 @@ impl Work for App {
 
     async fn become_vip(&self, conn: Connection) {
         conn.set("vip", true);
+    }
+
+    async fn drone(&self) {
+        let _running = self.run();
+        std::future::pending().await
     }
 
     async fn tell(&self, n: usize) {
@@ -271,4 +278,23 @@ async fn oneway_calls_arrive_in_order_and_are_bounded_by_what_is_sent() {
     }
     within(work.nap(0)).await.unwrap();
     assert_eq!(app.ran(), 10_001);
+}
+
+#[tokio::test]
+async fn oneway_methods_that_do_not_end_are_bounded_and_ended() {
+    let (app, server) = server();
+    let work = WorkClient::new(&Client::over(server.in_memory()).await.unwrap());
+    for _ in 0..20 {
+        within(work.drone()).await.unwrap();
+    }
+    // A call would be refused while they hold all slots, so the client's own view has to wait.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(app.0.most.load(Ordering::SeqCst), 4, "never more than the cap");
+    within(async {
+        while app.0.running.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    within(work.nap(0)).await.unwrap();
 }

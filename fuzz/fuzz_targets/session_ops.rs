@@ -82,7 +82,7 @@ impl End {
                     self.last_id = id.0;
                     if self.session.has_room_for(&request) {
                         self.working.insert(id);
-                        self.session.take(now, id, None, request.timeout(), request.params_len());
+                        self.session.take(now, Some(id), None, request.timeout(), request.params_len());
                     } else {
                         let refusal = self.session.refusal();
                         self.session.answer(id, Err(refusal.into()));

@@ -91,7 +91,7 @@ fn serve(now: Instant, session: &mut Session) -> usize {
         if id.0 % 4 < 2 {
             session.answer(id, outcome);
         } else {
-            session.take(now, id, None, asked, len);
+            session.take(now, Some(id), None, asked, len);
             session.answer_taken(id, outcome.clone());
             session.answer_taken(id, outcome);
         }

@@ -14,14 +14,14 @@ use std::{
 };
 
 use trunkline_core::{
-    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, Goaway, Outcome, Packet, ProtocolError,
-    Request, RequestId, Session,
+    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, Goaway, MethodSchema, Outcome, Packet,
+    ProtocolError, Request, RequestId, Session,
 };
 
 use crate::{
     connection::Connection,
     handle::{CallKind, Handle, Pending, Wish},
-    handlers::{Handler, Handlers},
+    handlers::{self, Handler, Handlers},
     hang_up::CLOSE_TIMEOUT,
     router::{Admitted, Penalty, Refusal, Router},
     transport::{Transport, TransportError},
@@ -62,8 +62,7 @@ pub struct Driver<T> {
     /// How many of them there are.
     waiting: usize,
     wishes: VecDeque<Wish>,
-    handlers: Handlers<HandlerKey>,
-    notifications: u64,
+    handlers: Handlers<RequestId>,
     timer: Timer,
     phase: Phase,
     /// Whether this turn's frames have waited for others.
@@ -71,12 +70,6 @@ pub struct Driver<T> {
     denials: Denials,
     before_login: (u32, usize),
     on_goaway: Option<Box<dyn FnMut(Goaway) + Send>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HandlerKey {
-    Request(RequestId),
-    Notification(u64),
 }
 
 enum Phase {
@@ -137,7 +130,6 @@ impl<T: Transport> Driver<T> {
             waiting: 0,
             wishes: VecDeque::new(),
             handlers: Handlers::new(),
-            notifications: 0,
             timer: Timer::default(),
             phase: Phase::Open,
             waited: false,
@@ -271,7 +263,7 @@ impl<T: Transport> Driver<T> {
             match event {
                 Event::Request(request) => self.handle_request(cx, now, request)?,
                 Event::Answered(key, outcome) => self.complete(key, outcome),
-                Event::Cancelled(id) => self.handlers.remove(HandlerKey::Request(id)),
+                Event::Cancelled(id) => self.handlers.remove(id),
                 Event::Goaway(goaway) => {
                     if let Some(tell) = &mut self.on_goaway {
                         tell(goaway);
@@ -302,37 +294,26 @@ impl<T: Transport> Driver<T> {
             Ok(route) => Arc::clone(route),
             Err(refusal) => return self.refuse(now, request.id, refusal),
         };
-        let full = self.handlers.len() >= self.session.max_in_flight();
-        if full || !self.session.has_room_for(&request) {
+        if !self.session.has_room_for(&request) {
             let error = self.session.refusal();
             return self.refuse(now, request.id, Refusal { error, penalty: Penalty::None });
         }
         let (id, asked, params_len) = (request.id, request.timeout(), request.params_len());
-        let future = match route.admit(&services.connection, request) {
+        let mut future = match route.admit(&services.connection, request) {
             Admitted::Running(future) => future,
             Admitted::Refused(refusal) => return self.refuse(now, id, refusal),
         };
-        let key = id.map_or_else(
-            || {
-                self.notifications += 1;
-                HandlerKey::Notification(self.notifications)
-            },
-            HandlerKey::Request,
-        );
-        let mut handler = Handler { key, method: route.schema, future };
         if self.session.wants_more()
-            && let Poll::Ready(outcome) = handler.poll(cx)
+            && let Poll::Ready(outcome) = handlers::poll(&mut future, cx)
         {
-            let outcome = self.disclose(&handler, outcome);
+            let outcome = self.disclose(route.schema, outcome);
             if let Some(id) = id {
                 self.session.answer(id, outcome);
             }
             return Ok(());
         }
-        if let Some(id) = id {
-            self.session.take(now, id, route.schema.timeout, asked, params_len);
-        }
-        self.handlers.insert(handler);
+        let key = self.session.take(now, id, route.schema.timeout, asked, params_len);
+        self.handlers.insert(Handler { key, method: route.schema, future });
         Ok(())
     }
 
@@ -355,18 +336,16 @@ impl<T: Transport> Driver<T> {
         self.handlers.begin(cx);
         while self.session.wants_more() {
             let Some((handler, outcome)) = self.handlers.next() else { return };
-            let outcome = self.disclose(&handler, outcome);
-            if let HandlerKey::Request(id) = handler.key {
-                self.session.answer_taken(id, outcome);
-            }
+            let outcome = self.disclose(handler.method, outcome);
+            self.session.answer_taken(handler.key, outcome);
         }
     }
 
     /// What the peer is told of an outcome.
-    fn disclose(&self, handler: &Handler<HandlerKey>, outcome: Outcome) -> Outcome {
+    fn disclose(&self, method: &MethodSchema, outcome: Outcome) -> Outcome {
         match (outcome, &self.services) {
             (Err(Failure::Rpc(error)), Some(services)) => {
-                Err(services.router.disclose(handler.method.wire_name(), error).into())
+                Err(services.router.disclose(method.wire_name(), error).into())
             }
             (outcome, _) => outcome,
         }

@@ -22,12 +22,10 @@ pub(crate) struct Handler<K> {
     pub(crate) future: BoxFuture<Outcome>,
 }
 
-impl<K> Handler<K> {
-    /// Polls the method; a panic is its outcome.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(cx)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
-    }
+/// Polls a method; a panic is its outcome.
+pub(crate) fn poll(future: &mut BoxFuture<Outcome>, cx: &mut Context<'_>) -> Poll<Outcome> {
+    catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+        .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
 }
 
 /// The methods of one session that wait for something.
@@ -136,7 +134,7 @@ impl<K: Copy + PartialEq> Handlers<K> {
             place.signal.queued.store(false, Ordering::Release);
             let Some(handler) = &mut place.handler else { continue };
             let waker = Waker::from(Arc::clone(&place.signal));
-            if let Poll::Ready(outcome) = handler.poll(&mut Context::from_waker(&waker))
+            if let Poll::Ready(outcome) = poll(&mut handler.future, &mut Context::from_waker(&waker))
                 && let Some(handler) = self.take(index)
             {
                 return Some((handler, outcome));

@@ -338,6 +338,8 @@ impl Hasher for OwnIds {
 pub(super) struct Incoming {
     calls: HashMap<u64, Taken>,
     last_id: Option<RequestId>,
+    /// Notifications that were given a number of their own.
+    notifications: u64,
     /// Bytes of parameters in `calls`.
     bytes: usize,
     pub(super) earliest: Earliest,
@@ -361,6 +363,12 @@ impl Incoming {
         }
         self.last_id = Some(id);
         Ok(())
+    }
+
+    /// A number for a notification, beyond all ids of the wire.
+    pub(super) fn next_notification(&mut self) -> RequestId {
+        self.notifications += 1;
+        RequestId(RequestId::MAX.0 + self.notifications)
     }
 
     /// Whether a request with so many bytes of parameters finds a slot.

@@ -254,11 +254,6 @@ impl Session {
         self.incoming.has_room(self.config.max_in_flight, self.config.max_params, request.params_len())
     }
 
-    /// How many requests of the peer may be unanswered at once.
-    pub fn max_in_flight(&self) -> usize {
-        self.config.max_in_flight as usize
-    }
-
     /// What to tell a peer that has more in flight than allowed.
     pub fn refusal(&self) -> Error {
         let message = format!(
@@ -268,22 +263,28 @@ impl Session {
         Error::new(Code::ResourceExhausted, message)
     }
 
-    /// Takes a slot for a request whose answer comes later, at most `timeout` from now. Its deadline is the earliest
-    /// of that, what the peer has set, and [`Config::call_timeout`] where `timeout` is `None`.
+    /// Takes a slot for a request whose method has not ended when it was first polled. The method may go on for at most
+    /// `timeout`: the earliest of that, what the peer has set, and [`Config::call_timeout`] where `timeout` is `None`.
+    ///
+    /// The result is the request's id. A notification, which has none, gets one beyond all ids of the wire, so that it
+    /// has a slot and a deadline as well; the answer to it goes nowhere.
     pub fn take(
         &mut self,
         now: Instant,
-        id: RequestId,
+        id: Option<RequestId>,
         timeout: Option<Duration>,
         asked: Option<Duration>,
         params_len: usize,
-    ) {
+    ) -> RequestId {
+        let id = id.unwrap_or_else(|| self.incoming.next_notification());
         if self.link.is_none() {
-            return self.report(Event::Cancelled(id));
+            self.report(Event::Cancelled(id));
+            return id;
         }
         let timeout = timeout.unwrap_or(self.config.call_timeout);
         let timeout = asked.map_or(timeout, |asked| asked.min(timeout));
         self.incoming.insert(id, now.checked_add(timeout), params_len);
+        id
     }
 
     /// Answers a request that was not taken.
@@ -578,7 +579,8 @@ impl Session {
     }
 
     fn push_answer(&mut self, id: RequestId, outcome: Outcome) {
-        if self.link.is_none() {
+        let notification = id > RequestId::MAX;
+        if self.link.is_none() || notification {
             return;
         }
         let result = self.check_answer(&outcome).and_then(|()| self.push_outcome(id, outcome));

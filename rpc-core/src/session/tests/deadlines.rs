@@ -67,7 +67,7 @@ fn the_earliest_of_three_deadlines_counts_on_the_server() {
             pair.run();
             let id = pair.server.requests()[0].id.unwrap();
             let seconds = |seconds: Option<u32>| seconds.map(|seconds| seconds * SECOND);
-            pair.server.session.take(pair.now, id, seconds(method), seconds(asked), 0);
+            pair.server.session.take(pair.now, Some(id), seconds(method), seconds(asked), 0);
             pair.advance(expected * SECOND - MS);
             assert_eq!(pair.server.cancelled(), []);
             pair.advance(MS);

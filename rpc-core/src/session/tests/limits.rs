@@ -89,7 +89,7 @@ fn notifications_need_no_slot_and_keep_their_place() {
 fn admit(pair: &mut Pair, request: &Request) {
     let id = request.id.unwrap();
     if pair.server.session.has_room_for(request) {
-        pair.server.session.take(pair.now, id, None, None, request.params_len());
+        pair.server.session.take(pair.now, Some(id), None, None, request.params_len());
     } else {
         let refusal = pair.server.session.refusal();
         pair.server.session.answer(id, Err(refusal.into()));
@@ -541,5 +541,29 @@ fn a_configuration_that_cannot_work_is_refused() {
     ];
     for config in bad {
         assert!(config.check().is_err(), "{config:?}");
+    }
+}
+
+#[test]
+fn a_notification_that_goes_on_has_a_slot_and_a_deadline_and_no_answer() {
+    for mut pair in Pair::both_with(|pair| pair.server.config.max_in_flight = 1) {
+        let params = payload(pair.codec(), &json!([]));
+        pair.client.session.notify("m", None, params.clone()).unwrap();
+        pair.client.session.notify("m", None, params).unwrap();
+        pair.run();
+        let [first, second] = &pair.server.requests()[..] else { panic!("not two notifications") };
+        assert!(pair.server.session.has_room_for(first));
+        let id = pair.server.session.take(pair.now, first.id, None, None, first.params_len());
+        assert!(!pair.server.session.has_room_for(second), "it holds the only slot");
+
+        pair.advance(30 * SECOND);
+        assert_eq!(pair.server.cancelled(), [id]);
+        pair.server.session.answer_taken(id, Ok(payload(pair.codec(), &json!(1))));
+        assert!(pair.server.session.has_room_for(second));
+        let other = pair.server.session.take(pair.now, second.id, None, None, 0);
+        assert_ne!(id, other);
+        pair.server.session.answer_taken(other, Ok(payload(pair.codec(), &json!(1))));
+        assert!(!pair.server.session.wants_to_transmit());
+        pair.assert_empty();
     }
 }

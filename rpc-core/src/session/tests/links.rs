@@ -97,7 +97,7 @@ fn an_answer_for_a_lost_link_does_not_reach_the_next_one() {
         pair.run();
         // Told to the client's program, which has not answered it yet.
         assert_eq!(pair.client.requests().len(), 1);
-        pair.client.session.take(pair.now, RequestId(2), None, None, 0);
+        pair.client.session.take(pair.now, Some(RequestId(2)), None, None, 0);
         pair.lose();
         assert_eq!(pair.client.cancelled(), [RequestId(2)]);
         pair.server.events.clear();
@@ -127,7 +127,7 @@ fn requests_that_nobody_was_told_of_go_with_their_link() {
         let events: Vec<_> = std::iter::from_fn(|| pair.server.session.poll_event()).collect();
         assert!(matches!(&events[..], [Event::Request(Request { id: None, .. })]), "{events:?}");
         // One that was told of and not yet taken is over at once.
-        pair.server.session.take(pair.now, RequestId(1), None, None, 10);
+        pair.server.session.take(pair.now, Some(RequestId(1)), None, None, 10);
         assert_eq!(pair.server.session.poll_event(), Some(Event::Cancelled(RequestId(1))));
         pair.assert_empty();
     }

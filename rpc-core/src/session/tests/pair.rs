@@ -235,7 +235,7 @@ impl Pair {
         let requests = self.server.requests();
         for request in requests.iter().filter(|_| !self.server.takes) {
             let (id, asked, len) = (request.id.unwrap(), request.timeout(), request.params_len());
-            self.server.session.take(self.now, id, None, asked, len);
+            self.server.session.take(self.now, Some(id), None, asked, len);
         }
         requests.into_iter().filter_map(|request| request.id).collect()
     }
@@ -286,7 +286,7 @@ impl End {
             if let Event::Request(request) = &event
                 && let Some(id) = request.id.filter(|_| self.takes)
             {
-                self.session.take(now, id, None, request.timeout(), request.params_len());
+                self.session.take(now, Some(id), None, request.timeout(), request.params_len());
             }
             self.events.push_back(event);
         }

@@ -1,0 +1,288 @@
+//! The implementation; it makes its answers up from what it is asked.
+
+use tarpc::context::Context;
+
+use crate::{
+    samples::{customer, order_of, product, review_of},
+    shop::{Address, Customer, Filter, Item, Order, Product, Review, Shipment, Shop, ShopError, Status},
+};
+
+/// What is for sale.
+#[derive(Clone)]
+pub(crate) struct Goods;
+
+impl Shop for Goods {
+    async fn register(
+        self,
+        _: Context,
+        customer: Customer,
+        password: String,
+        referrer: Option<u64>,
+        newsletter: bool,
+    ) -> Result<Customer, ShopError> {
+        if password.len() < 8 {
+            return Err(ShopError::Refused { reason: "the password is short".to_owned() });
+        }
+        Ok(Customer { points: referrer.map_or(0, |_| 100), subscribed: newsletter, ..customer })
+    }
+
+    async fn update_customer(
+        self,
+        _: Context,
+        id: u64,
+        customer: Customer,
+        fields: Vec<String>,
+        reason: Option<String>,
+    ) -> Result<Customer, ShopError> {
+        if id != customer.id {
+            return Err(ShopError::NotFound { what: "customer".to_owned(), id });
+        }
+        Ok(Customer { tags: fields, phone: reason, ..customer })
+    }
+
+    async fn find_customers(
+        self,
+        _: Context,
+        near: Address,
+        radius: f64,
+        tags: Vec<String>,
+        limit: u32,
+    ) -> Vec<Customer> {
+        (0..u64::from(limit))
+            .map(|id| Customer { tags: tags.clone(), points: radius as i64, ..customer(id, near.clone()) })
+            .collect()
+    }
+
+    async fn move_customer(
+        self,
+        _: Context,
+        id: u64,
+        address: Address,
+        from: i64,
+        keep_old: bool,
+    ) -> Result<Customer, ShopError> {
+        Ok(Customer { points: from, subscribed: keep_old, ..customer(id, address) })
+    }
+
+    async fn merge_customers(
+        self,
+        _: Context,
+        first: Customer,
+        second: u64,
+        prefer: Option<String>,
+        dry_run: bool,
+    ) -> Result<Customer, ShopError> {
+        if first.id == second {
+            return Err(ShopError::Refused { reason: "a customer is not merged with themselves".to_owned() });
+        }
+        Ok(Customer { phone: prefer, subscribed: dry_run, ..first })
+    }
+
+    async fn add_product(
+        self,
+        _: Context,
+        product: Product,
+        supplier: u64,
+        languages: Vec<String>,
+        visible: bool,
+    ) -> Result<Product, ShopError> {
+        Ok(Product { categories: languages, stock: if visible { supplier as u32 } else { 0 }, ..product })
+    }
+
+    async fn reprice(
+        self,
+        _: Context,
+        product: Product,
+        price: i64,
+        from: Option<i64>,
+        reason: String,
+    ) -> Result<Product, ShopError> {
+        if price < 0 {
+            return Err(ShopError::Refused { reason });
+        }
+        Ok(Product { price: price + from.unwrap_or_default(), description: reason, ..product })
+    }
+
+    async fn search(
+        self,
+        _: Context,
+        filter: Filter,
+        sort: Option<String>,
+        offset: u32,
+        limit: u32,
+    ) -> Vec<Product> {
+        (offset..offset + limit)
+            .map(|number| Product {
+                name: sort.clone().unwrap_or_default(),
+                categories: filter.categories.clone(),
+                ..product(number)
+            })
+            .collect()
+    }
+
+    async fn count(self, _: Context, filter: Filter, shop: String, since: Option<i64>, deleted: bool) -> u64 {
+        shop.len() as u64 + filter.categories.len() as u64 + since.map_or(0, |_| 10) + u64::from(deleted)
+    }
+
+    async fn suggest(
+        self,
+        _: Context,
+        filter: Filter,
+        prefix: String,
+        language: Option<String>,
+        limit: u32,
+    ) -> Vec<String> {
+        (0..limit)
+            .map(|number| {
+                format!(
+                    "{prefix}{number}{}{}",
+                    language.as_deref().unwrap_or_default(),
+                    filter.categories.len()
+                )
+            })
+            .collect()
+    }
+
+    async fn place_order(
+        self,
+        _: Context,
+        order: Order,
+        payment: String,
+        express: bool,
+        voucher: Option<String>,
+    ) -> Result<Order, ShopError> {
+        if payment.is_empty() {
+            return Err(ShopError::Refused { reason: "there is no payment".to_owned() });
+        }
+        Ok(Order { status: if express { Status::Paid } else { Status::Placed }, coupon: voucher, ..order })
+    }
+
+    async fn change_items(
+        self,
+        _: Context,
+        order: u64,
+        item: Item,
+        position: Option<u32>,
+        notify: bool,
+    ) -> Result<Order, ShopError> {
+        if item.quantity > 100 {
+            return Err(ShopError::OutOfStock { sku: item.sku, left: 100 });
+        }
+        Ok(Order {
+            total: i64::from(position.unwrap_or_default()),
+            status: if notify { Status::Placed } else { Status::Paid },
+            ..order_of(order, vec![item])
+        })
+    }
+
+    async fn quote(
+        self,
+        _: Context,
+        item: Item,
+        customer: u64,
+        coupons: Vec<String>,
+        country: String,
+    ) -> i64 {
+        item.price * i64::from(item.quantity) + customer as i64 - coupons.len() as i64 + country.len() as i64
+    }
+
+    async fn orders(
+        self,
+        _: Context,
+        customer: u64,
+        address: Address,
+        status: Option<Status>,
+        limit: u32,
+    ) -> Vec<Order> {
+        (0..u64::from(limit))
+            .map(|id| Order {
+                customer,
+                address: address.clone(),
+                status: status.unwrap_or(Status::Shipped),
+                ..order_of(id, Vec::new())
+            })
+            .collect()
+    }
+
+    async fn cancel(
+        self,
+        _: Context,
+        order: Order,
+        reason: String,
+        refund: Option<i64>,
+        restock: bool,
+    ) -> Result<Status, ShopError> {
+        if order.status == Status::Shipped && !restock {
+            return Err(ShopError::Refused { reason });
+        }
+        Ok(if refund.is_some() { Status::Cancelled } else { order.status })
+    }
+
+    async fn ship(
+        self,
+        _: Context,
+        shipment: Shipment,
+        insured: bool,
+        weight: f64,
+        remarks: Vec<String>,
+    ) -> Result<Shipment, ShopError> {
+        if weight > 30.0 {
+            return Err(ShopError::Refused { reason: "too heavy".to_owned() });
+        }
+        Ok(Shipment { carrier: remarks.concat(), arrived_at: insured.then_some(7), ..shipment })
+    }
+
+    async fn track(
+        self,
+        _: Context,
+        shipment: Shipment,
+        language: String,
+        since: Option<i64>,
+        detailed: bool,
+    ) -> Vec<String> {
+        vec![shipment.tracking.unwrap_or_default(), language, format!("{since:?} {detailed}")]
+    }
+
+    async fn review(
+        self,
+        _: Context,
+        review: Review,
+        order: u64,
+        anonymous: bool,
+        language: Option<String>,
+    ) -> Result<Review, ShopError> {
+        if review.stars > 5 {
+            return Err(ShopError::NotFound { what: "star".to_owned(), id: order });
+        }
+        Ok(Review { customer: if anonymous { 0 } else { order }, reply: language, ..review })
+    }
+
+    async fn reviews(
+        self,
+        _: Context,
+        filter: Filter,
+        min_stars: u8,
+        language: Option<String>,
+        limit: u32,
+    ) -> Vec<Review> {
+        (0..limit)
+            .map(|number| Review {
+                stars: min_stars,
+                reply: language.clone(),
+                photos: filter.categories.clone(),
+                ..review_of(number)
+            })
+            .collect()
+    }
+
+    async fn best_review(
+        self,
+        _: Context,
+        like: Review,
+        since: i64,
+        verified: bool,
+        shop: Option<String>,
+    ) -> Option<Review> {
+        verified.then(|| Review { customer: since as u64, reply: shop, ..like })
+    }
+}
