@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use trunkline::{Client, Code, ConnectError, Connection, Credentials, Error, Hub, Server, User, service};
+use trunkline::{
+    Client, Code, ConnectError, Connection, Credentials, Error, Hub, PeerInfo, Server, User, service,
+};
 
 use crate::raw::{End, Raw, serve, within};
 
@@ -14,6 +16,8 @@ trait Door {
     async fn leave(&self, conn: Connection) -> ();
     async fn header(&self, conn: Connection, name: String) -> Option<String>;
     async fn hang(&self) -> ();
+    #[method(idempotent)]
+    async fn hang_harmlessly(&self) -> ();
 }
 
 struct App;
@@ -42,6 +46,10 @@ impl Door for App {
     }
 
     async fn hang(&self) {
+        std::future::pending().await
+    }
+
+    async fn hang_harmlessly(&self) {
         std::future::pending().await
     }
 }
@@ -213,4 +221,44 @@ async fn two_services_that_share_a_name_do_not_build() {
     let text = error.to_string();
     assert!(text.contains("`me`") && text.contains("Door::me") && text.contains("Mail::address"), "{text}");
     assert!(text.contains("namespace"), "{text}");
+}
+
+#[tokio::test]
+async fn a_cut_off_call_may_be_repeated_only_if_it_is_idempotent() {
+    let server = server();
+    let url = url(&server).await;
+    let client = Client::builder(&url).token("tok-ada").connect().await.unwrap();
+    let door = DoorClient::new(&client);
+    let (once, often) = (tokio::spawn(door.hang()), tokio::spawn(door.hang_harmlessly()));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.hub().everyone().close(4000, "");
+    for (call, retryable) in [(once, false), (often, true)] {
+        let error = within(call).await.unwrap().unwrap_err();
+        assert_eq!((error.code(), error.maybe_executed()), (Code::Unavailable, true));
+        assert_eq!(error.is_retryable(), retryable);
+    }
+}
+
+#[tokio::test]
+async fn any_byte_stream_can_be_handed_over() {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::{
+        WebSocketStream,
+        tungstenite::{Message, protocol::Role},
+    };
+
+    let server = server();
+    let (ours, theirs) = tokio::io::duplex(1024);
+    let peer = PeerInfo::new("192.0.2.7:1".parse().unwrap()).user_agent("demo");
+    let handled = tokio::spawn(async move { server.handle(ours, peer).await });
+    let mut socket = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+    let call = r#"[3,1,"header",0,["user-agent"]]"#;
+    socket.send(Message::text(format!("[1,{{\"v\":1,\"token\":\"tok-ada\"}}]\n{call}"))).await.unwrap();
+    let welcome = within(socket.next()).await.unwrap().unwrap();
+    assert!(welcome.to_text().unwrap().starts_with("[2,"));
+    let answer = within(socket.next()).await.unwrap().unwrap();
+    assert_eq!(answer.to_text().unwrap(), r#"[5,1,0,"demo"]"#);
+    socket.close(None).await.unwrap();
+    drop(socket);
+    assert!(within(handled).await.unwrap().is_ok());
 }

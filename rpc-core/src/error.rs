@@ -138,6 +138,8 @@ struct Inner {
     retry_after: Option<Duration>,
     reference: Option<String>,
     executed: bool,
+    /// Whether a repetition does no harm even if the method has run.
+    harmless: bool,
     detail: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -150,6 +152,7 @@ impl Error {
             retry_after: None,
             reference: None,
             executed: false,
+            harmless: false,
             detail: None,
         }))
     }
@@ -200,6 +203,19 @@ impl Error {
     pub fn after_execution(mut self) -> Self {
         self.0.executed = true;
         self
+    }
+
+    /// Says that a repetition does no harm, because the method is idempotent. It does not travel.
+    #[must_use]
+    pub fn of_idempotent(mut self) -> Self {
+        self.0.harmless = true;
+        self
+    }
+
+    /// Whether the same call may succeed later and does nothing twice: it did not run, or it is idempotent.
+    pub fn is_retryable(&self) -> bool {
+        let may_pass = matches!(self.0.code, Code::Unavailable | Code::ResourceExhausted);
+        may_pass && (self.0.harmless || !self.0.executed)
     }
 
     /// Why the call failed.

@@ -109,7 +109,10 @@ impl<T: Wire, E: AppError> Future for Call<T, E> {
                     .after_execution(),
                 ),
             }),
-            Err(Failure::Rpc(error)) => Err(CallError::Rpc(error)),
+            Err(Failure::Rpc(error)) => Err(CallError::Rpc(match self.pending.kind {
+                CallKind::Idempotent => error.of_idempotent(),
+                CallKind::Answered | CallKind::Oneway => error,
+            })),
         })
     }
 }
@@ -169,9 +172,9 @@ impl<E> CallError<E> {
         }
     }
 
-    /// Whether the same call may succeed later and is safe to repeat.
+    /// Whether the same call may succeed later and does nothing twice: it did not run, or its method is `idempotent`.
     pub fn is_retryable(&self) -> bool {
-        !self.maybe_executed() && matches!(self.code(), Code::Unavailable | Code::ResourceExhausted)
+        matches!(self, Self::Rpc(error) if error.is_retryable())
     }
 }
 

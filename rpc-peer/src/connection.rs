@@ -61,6 +61,13 @@ impl PeerInfo {
         self
     }
 
+    /// Says what the peer calls itself, as a `User-Agent` header.
+    #[must_use]
+    pub fn user_agent(mut self, name: &str) -> Self {
+        self.headers = self.headers.into_iter().chain([(header::USER_AGENT, name.into())]).collect();
+        self
+    }
+
     /// Where the peer is.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.addr

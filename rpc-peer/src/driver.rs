@@ -197,7 +197,7 @@ impl<T: Transport> Driver<T> {
         }
         let timeout = request.timeout.unwrap_or(usual);
         let started = match call.kind {
-            CallKind::Answered => self
+            CallKind::Answered | CallKind::Idempotent => self
                 .session
                 .request(now, &request.method, request.head, request.params, Some(timeout))
                 .map(Some),

@@ -117,8 +117,11 @@ impl Handle {
     ) -> CallOf<R> {
         let method = schema.methods.get(method);
         let name = method.map_or("", |method| method.wire_name());
-        let kind =
-            if method.is_some_and(|method| method.oneway) { CallKind::Oneway } else { CallKind::Answered };
+        let kind = match method {
+            Some(method) if method.oneway => CallKind::Oneway,
+            Some(method) if method.idempotent => CallKind::Idempotent,
+            _ => CallKind::Answered,
+        };
         Call::new(self, name.into(), kind, params.into_params())
     }
 
@@ -265,10 +268,12 @@ impl IntoParams for Result<Payload, trunkline_core::EncodeError> {
     }
 }
 
-/// Whether a call has an answer.
+/// Whether a call has an answer, and may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallKind {
     Answered,
+    /// It has one, and a repetition does no harm.
+    Idempotent,
     Oneway,
 }
 

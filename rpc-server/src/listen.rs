@@ -13,7 +13,7 @@ use std::{
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
-use trunkline_core::CloseCode;
+use trunkline_core::{CloseCode, CloseReason};
 use trunkline_peer::{End, PeerInfo, WebSocket};
 
 use crate::{
@@ -31,12 +31,15 @@ const MAX_HEAD: usize = 16 << 10;
 /// The most headers of a request.
 const MAX_HEADERS: usize = 64;
 
-/// Why a server does not serve.
+/// Why a server does not serve, or not this connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address cannot be listened on.
     #[error("cannot listen on this address")]
     Bind(#[source] io::Error),
+    /// A connection did not become a session, for this reason.
+    #[error("the connection did not become a session: {0}")]
+    NoSession(CloseReason),
 }
 
 /// A server that will listen when it is awaited.
@@ -157,7 +160,7 @@ async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr) {
     // Boxed, so that the memory of these phases does not stay with the session.
     let started = Box::pin(async {
         let (transport, arrival) = upgrade(&server, stream, addr).await?;
-        session::login(&server, transport, arrival).await
+        session::login(&server, transport, arrival).await.ok()
     });
     if let Some(started) = started.await {
         started.run().await;

@@ -6,7 +6,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, ToSocketAddrs},
 };
-use trunkline_core::{Config, KeepAlive, ServiceSchema, Subprotocol};
+use trunkline_core::{CloseReason, Config, KeepAlive, ServiceSchema};
 use trunkline_peer::{End, Memory, PeerInfo, Router, User, WebSocket, memory};
 
 use crate::{
@@ -74,15 +74,18 @@ impl Server {
         Bound::over(self.clone(), listener)
     }
 
-    /// Speaks to a peer over a byte stream whose upgrade to a WebSocket is done, until the session ends. `offered` are
-    /// the subprotocols that the client offered and of which the first that is spoken here was chosen: see
-    /// [`Subprotocol::choose`].
-    pub async fn handle<S>(&self, stream: S, peer: PeerInfo, subprotocol: Option<Subprotocol>)
+    /// Speaks to a peer over a byte stream whose upgrade to a WebSocket is done, as any other HTTP stack does it, until
+    /// the session ends. Whether it is JSON or MessagePack is told by the first packet.
+    ///
+    /// # Errors
+    ///
+    /// If the peer did not say hello, or was sent away.
+    pub async fn handle<S>(&self, stream: S, peer: PeerInfo) -> Result<CloseReason, ServeError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let transport = WebSocket::new(End::Server, stream, &[], self.0.config.max_packet as usize).await;
-        session::run(&self.0, transport, Arrival { peer, subprotocol, user: None }).await;
+        session::run(&self.0, transport, Arrival { peer, subprotocol: None, user: None }).await
     }
 
     /// A connection to this server without a network, for tests: hand it to `Client::over`.

@@ -14,7 +14,7 @@ use trunkline_peer::{
     Connection, Driver, Handle, Host, PeerInfo, Services, Transport, TransportError, User, hang_up,
 };
 
-use crate::{auth::Credentials, server::Inner};
+use crate::{auth::Credentials, listen::ServeError, server::Inner};
 
 /// The largest first packet, in bytes: a hello and the calls that may follow it.
 const BEFORE_LOGIN: usize = 16 << 10;
@@ -31,35 +31,37 @@ pub(crate) struct Arrival {
 /// Serves one connection until it ends.
 ///
 /// What only the login needs is boxed apart, so that a session costs its driver and little more for the rest of its life.
-pub(crate) async fn run<T: Transport>(server: &Arc<Inner>, transport: T, arrival: Arrival) {
-    if let Some(started) = Box::pin(login(server, transport, arrival)).await {
-        started.run().await;
-    }
+pub(crate) async fn run<T: Transport>(
+    server: &Arc<Inner>,
+    transport: T,
+    arrival: Arrival,
+) -> Result<CloseReason, ServeError> {
+    Ok(Box::pin(login(server, transport, arrival)).await?.run().await)
 }
 
-/// From the first packet to a session; `None` if there will be none.
+/// From the first packet to a session.
 pub(crate) async fn login<T: Transport>(
     server: &Arc<Inner>,
     mut transport: T,
     arrival: Arrival,
-) -> Option<Started<T>> {
+) -> Result<Started<T>, ServeError> {
     let deadline = Instant::now() + server.login_timeout;
     let welcomed =
         tokio::time::timeout(server.login_timeout, welcome(server, &mut transport, &arrival)).await;
     let late = || Err(Some(CloseReason::from(&ProtocolError::LoginTimeout(server.login_timeout))));
     let reason = match welcomed.unwrap_or_else(|_| late()) {
         Ok((hello, user)) => match start(server, transport, arrival.peer, hello, user, deadline) {
-            Ok(started) => return Some(started),
+            Ok(started) => return Ok(started),
             Err((returned, error)) => {
                 transport = returned;
                 CloseReason::from(&error)
             }
         },
         Err(Some(reason)) => reason,
-        Err(None) => return None,
+        Err(None) => return Err(ServeError::NoSession(CloseReason::abnormal())),
     };
-    hang_up(transport, reason).await;
-    None
+    hang_up(transport, reason.clone()).await;
+    Err(ServeError::NoSession(reason))
 }
 
 /// Reads the hello and finds out who it is from. `Err(None)`: the peer is gone.
@@ -107,12 +109,13 @@ pub(crate) struct Started<T> {
 }
 
 impl<T: Transport> Started<T> {
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(self) -> CloseReason {
         let registered = self.hub.register(&self.conn);
         let ended = Ended { handle: self.handle, _registered: registered };
         let reason = self.driver.await;
         tracing::debug!(connection = %self.conn.id(), %reason, "a session has ended");
         drop(ended);
+        reason
     }
 }
 

@@ -85,6 +85,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Self { inner, max_packet, rest: None, closing: Closing::Flush }
     }
 
+    /// The byte stream below.
+    pub fn get_ref(&self) -> &S {
+        self.inner.get_ref().get_ref()
+    }
+
     /// Sends the fragments that are left.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         while let Some((opcode, mut rest)) = self.rest.take() {

@@ -48,6 +48,10 @@ impl<S> Socket<S> {
         Self { inner, ahead: BytesMut::from(read), follower, stalled: None }
     }
 
+    pub(super) fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
     fn hand_over(&mut self, buffer: &mut ReadBuf<'_>) {
         let len = self.ahead.len().min(buffer.remaining());
         buffer.put_slice(&self.ahead.split_to(len));
