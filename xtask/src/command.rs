@@ -77,7 +77,7 @@ fn check(command: &Command, status: ExitStatus) -> Result<(), Failure> {
 }
 
 /// The command as one could type it: variables, the name of the program, arguments.
-fn shown(command: &Command) -> String {
+pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let variables = command.get_envs().filter_map(|(name, value)| {
         let value = quoted(&value?.to_string_lossy());

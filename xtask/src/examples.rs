@@ -1,4 +1,10 @@
-//! The step `examples`: each example that can end by itself runs to its end.
+//! The step `examples`: each example that can end by itself runs to its end, and each server says where it listens.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpStream,
+    process::Stdio,
+};
 
 use crate::{
     command::{self, Failure},
@@ -8,6 +14,9 @@ use crate::{
 /// The examples that show what they have to show and exit when called with `--once`.
 const ONCE: [&str; 1] = ["quickstart"];
 
+/// The examples that serve until they are ended, with the arguments that make them take a free port.
+const SERVERS: [(&str, &[&str]); 1] = [("conformance", &["--listen", "127.0.0.1:0", "--profile", "test"])];
+
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
     let examples = examples(repo);
     for name in ONCE {
@@ -16,10 +25,40 @@ pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
         }
         command::run(command::cargo(&repo.root).args(["run", "--example", name, "--", "--once"]))?;
     }
-    for name in examples.iter().filter(|name| !ONCE.contains(name)) {
-        println!("{name} is built by the step `tests` and not run here, since it has no `--once`");
+    for (name, args) in SERVERS {
+        serve(repo, name, args)?;
     }
-    Ok(())
+    let known = |name: &str| ONCE.contains(&name) || SERVERS.iter().any(|(server, _)| *server == name);
+    match examples.iter().find(|name| !known(name)) {
+        None => Ok(()),
+        Some(name) => {
+            Err(Failure::Rule(format!("nothing runs the example `{name}`: add it to xtask/src/examples.rs")))
+        }
+    }
+}
+
+/// Starts a server, reads from its first line where it listens, connects and ends it.
+fn serve(repo: &Repo, name: &str, args: &[&str]) -> Result<(), Failure> {
+    let mut command = command::cargo(&repo.root);
+    command.args(["run", "--example", name, "--"]).args(args);
+    println!("$ {}", command::shown(&command));
+    let broken = |why: String| Failure::Rule(format!("the example `{name}` {why}"));
+    let mut server = command.stdout(Stdio::piped()).spawn().map_err(|error| broken(error.to_string()))?;
+    let mut line = String::new();
+    if let Some(output) = server.stdout.take() {
+        let _ = BufReader::new(output).read_line(&mut line);
+    }
+    let listening = serde_json::from_str::<serde_json::Value>(&line).ok();
+    let address = listening.as_ref().and_then(|line| line.get("listening")?.as_str());
+    let connected = match address {
+        None => Err(broken(format!("begins with {line:?} and not with where it listens"))),
+        Some(address) => {
+            TcpStream::connect(address).map(drop).map_err(|error| broken(format!("refuses: {error}")))
+        }
+    };
+    let _ = server.kill();
+    let _ = server.wait();
+    connected
 }
 
 fn examples(repo: &Repo) -> Vec<&str> {
