@@ -168,6 +168,13 @@ async fn a_lazy_client_dials_when_it_is_called_and_again_after_a_loss() {
     })
     .await;
 
+    // A call that was given up is no reason to dial.
+    server.hub().everyone().close(4000, "");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(futures_util::FutureExt::now_or_never(door.me()).is_none());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(server.hub().connections().is_empty());
+
     let nowhere = Client::builder("ws://127.0.0.1:1").connect_lazy().unwrap();
     let error = within(DoorClient::new(&nowhere).me()).await.unwrap_err();
     assert_eq!((error.code(), error.maybe_executed()), (Code::Unavailable, false));

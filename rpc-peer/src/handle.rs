@@ -193,9 +193,15 @@ impl Handle {
         }
     }
 
-    /// Resolves once something is wished, which it leaves in the queue.
+    /// Resolves once there is a call to be made, or a wish to close, which it leaves in the queue.
     pub fn poll_wished(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.inbox.lock();
+        // Nobody drives a session, so what was given up here is nowhere else.
+        state.wishes.retain(|wish| match wish {
+            Wish::Call(call) => !call.is_given_up(),
+            Wish::Cancel(_) => false,
+            Wish::Close(_) => true,
+        });
         if !state.wishes.is_empty() || state.ended.is_some() {
             return Poll::Ready(());
         }
@@ -348,6 +354,10 @@ impl Pending {
     pub(crate) fn take_request(&self) -> Option<Prepared> {
         let mut slot = self.lock();
         if slot.dropped { None } else { slot.request.take() }
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.lock().dropped
     }
 
     pub(crate) fn sent_as(&self, key: CallKey) {
