@@ -14,7 +14,7 @@ use std::{
 };
 
 use trunkline_core::{
-    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, Goaway, MethodSchema, Outcome, Packet,
+    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, MethodSchema, Outcome, Packet,
     ProtocolError, Request, RequestId, Session,
 };
 
@@ -69,7 +69,6 @@ pub struct Driver<T> {
     waited: bool,
     denials: Denials,
     before_login: (u32, usize),
-    on_goaway: Option<Box<dyn FnMut(Goaway) + Send>>,
 }
 
 enum Phase {
@@ -135,7 +134,6 @@ impl<T: Transport> Driver<T> {
             waited: false,
             denials: Denials::default(),
             before_login: (0, 0),
-            on_goaway: None,
         }
     }
 
@@ -178,15 +176,17 @@ impl<T: Transport> Driver<T> {
     fn handle_wishes(&mut self, cx: &Context<'_>, now: Instant) -> Result<(), End> {
         let mut wishes = std::mem::take(&mut self.wishes);
         self.handle.take(cx, &mut wishes);
+        let mut close = None;
         for wish in wishes.drain(..) {
             match wish {
                 Wish::Call(call) => self.start(now, call),
                 Wish::Cancel(call) => self.cancel(&call),
-                Wish::Close(reason) => return Err(End::told(*reason)),
+                // Calls behind it are started as well, to be ended with all others: nobody may be left waiting.
+                Wish::Close(reason) => close = close.or(Some(reason)),
             }
         }
         self.wishes = wishes;
-        Ok(())
+        close.map_or(Ok(()), |reason| Err(End::told(*reason)))
     }
 
     fn start(&mut self, now: Instant, call: Arc<Pending>) {
@@ -264,11 +264,7 @@ impl<T: Transport> Driver<T> {
                 Event::Request(request) => self.handle_request(cx, now, request)?,
                 Event::Answered(key, outcome) => self.complete(key, outcome),
                 Event::Cancelled(id) => self.handlers.remove(id),
-                Event::Goaway(goaway) => {
-                    if let Some(tell) = &mut self.on_goaway {
-                        tell(goaway);
-                    }
-                }
+                Event::Goaway(goaway) => tracing::debug!(goaway.reason, "the server is about to go"),
                 _ => {}
             }
             if self.session.has_full_packet() {

@@ -222,3 +222,16 @@ async fn dropping_the_last_handle_closes_with_1000() {
     let reason = within(pair.server_task).await.unwrap();
     assert_eq!(reason.code.0, 1000);
 }
+
+#[tokio::test]
+async fn a_call_right_behind_a_close_is_ended_with_it() {
+    let pair = pair(Codec::Json, 8, Config::default());
+    let (before, after) = (echo(&pair.client, "before"), echo(&pair.client, "after"));
+    let mut before = Box::pin(before);
+    assert!(futures_util::poll!(before.as_mut()).is_pending());
+    pair.client.close(CloseReason::new(trunkline_core::CloseCode::NORMAL, "done"));
+    let error = within(after).await.unwrap_err();
+    assert_eq!(error.code(), Code::Unavailable);
+    assert!(within(before).await.is_err());
+    within(pair.client_task).await.unwrap();
+}
