@@ -267,6 +267,6 @@ impl ShopServer for Goods {
         verified: bool,
         shop: Option<String>,
     ) -> RpcResult<Option<Review>> {
-        Ok(verified.then(|| Review { customer: since as u64, reply: shop, ..like }))
+        Ok(verified.then_some(Review { customer: since as u64, reply: shop, ..like }))
     }
 }

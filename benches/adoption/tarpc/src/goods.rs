@@ -283,6 +283,6 @@ impl Shop for Goods {
         verified: bool,
         shop: Option<String>,
     ) -> Option<Review> {
-        verified.then(|| Review { customer: since as u64, reply: shop, ..like })
+        verified.then_some(Review { customer: since as u64, reply: shop, ..like })
     }
 }
