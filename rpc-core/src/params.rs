@@ -106,35 +106,49 @@ impl<'a> Params<'a> {
     fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
         let index = self.asked;
         self.asked += 1;
-        let result = match &mut self.source {
+        let value = match &mut self.source {
             Source::Json { more: false, .. } | Source::Msgpack { left: 0, .. } => return Ok(None),
+            Source::Json { reader, .. } => reader.value(),
+            Source::Msgpack { reader, .. } => reader.value(),
+            Source::Named(values) => match values.get(index) {
+                Some(Some(bytes)) => codec::decode(self.payload.codec(), bytes, self.payload.depth()),
+                _ => return Ok(None),
+            },
+        };
+        match value {
+            Ok(value) => self.step().map(|()| Some(value)),
+            Err(error) => Err(self.misfit(error)),
+        }
+    }
+
+    /// Goes on to the next parameter of a list.
+    fn step(&mut self) -> Result<(), Error> {
+        match &mut self.source {
             Source::Json { reader, more } => {
-                let value = reader.value();
                 *more = reader.take(b',');
-                match value {
-                    Ok(_) if !*more && !reader.take(b']') => {
-                        Err(DecodeError::new("the list of parameters is cut off"))
-                    }
-                    value => value.map(Some),
+                if !*more && !reader.take(b']') {
+                    return Err(self.misfit(DecodeError::new("the list of parameters is cut off")));
                 }
             }
-            Source::Msgpack { reader, left } => {
-                *left -= 1;
-                reader.value().map(Some)
-            }
-            Source::Named(values) => values
-                .get(index)
-                .copied()
-                .flatten()
-                .map(|bytes| codec::decode(self.payload.codec(), bytes, self.payload.depth()))
-                .transpose(),
-        };
-        result.map_err(|error| invalid(error.under(self.name(index))))
+            Source::Msgpack { left, .. } => *left -= 1,
+            Source::Named(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The parameter that was asked for last is not what the method takes.
+    #[cold]
+    fn misfit(&self, error: DecodeError) -> Error {
+        invalid(error.under(self.name(self.asked - 1)))
     }
 
     #[cold]
     fn missing<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        null().map_err(|_| Error::invalid(format!("missing parameter `{}`", self.name(self.asked - 1))))
+        null().map_err(|_| self.absent())
+    }
+
+    fn absent(&self) -> Error {
+        Error::invalid(format!("missing parameter `{}`", self.name(self.asked - 1)))
     }
 
     fn name(&self, index: usize) -> &'static str {

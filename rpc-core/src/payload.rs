@@ -72,8 +72,8 @@ impl Payload {
     /// If the codec has no form for it, such as a map whose keys are not strings in JSON.
     pub fn encode<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<Self, EncodeError> {
         let mut buffer = buffer();
-        codec::encode(codec, value, &mut buffer)?;
-        Ok(Self::encoded(codec, buffer))
+        let result = codec::encode(codec, value, &mut buffer);
+        result.map(|()| Self::encoded(codec, buffer))
     }
 
     /// Decodes the value.

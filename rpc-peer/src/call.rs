@@ -13,7 +13,7 @@ use std::{
 
 use serde::Serialize;
 use trunkline_core::{
-    AppError, Code, EncodeError, Error, Failure, Never, Outcome, Payload, RequestHead, Wire,
+    AppError, Code, DecodeError, EncodeError, Error, Failure, Never, Outcome, Payload, RequestHead, Wire,
 };
 
 use crate::handle::{CallKind, Handle, Pending, Prepared, Wish};
@@ -25,9 +25,14 @@ use crate::handle::{CallKind, Handle, Pending, Prepared, Wish};
 /// Dropping it cancels the method on the server, if it has begun. Polling it in `select!` by reference loses nothing.
 #[must_use = "a call is only made when it is awaited"]
 pub struct Call<T, E = Never> {
+    exchange: Exchange,
+    gives: PhantomData<fn() -> (T, E)>,
+}
+
+/// A call whatever its types are, so that its parts are not compiled for each of them.
+struct Exchange {
     pending: Arc<Pending>,
     stage: Stage,
-    gives: PhantomData<fn() -> (T, E)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,20 +49,13 @@ impl<T, E> Call<T, E> {
         kind: CallKind,
         params: Result<Payload, EncodeError>,
     ) -> Self {
-        let request = params
-            .map(|params| Prepared { method, head: None, params, timeout: None })
-            .map_err(|error| Error::invalid(format!("the parameters cannot be encoded: {error}")));
-        Self {
-            pending: Pending::new(handle.clone(), kind, request),
-            stage: Stage::Prepared,
-            gives: PhantomData,
-        }
+        Self { exchange: Exchange::new(handle, method, kind, params), gives: PhantomData }
     }
 
     /// Gives the call this long, from when it is first polled: the client's `call_timeout` unless set. The server
     /// learns it and drops the method in time.
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.pending.prepare(|request| {
+        self.exchange.pending.prepare(|request| {
             request.timeout = Some(timeout);
             request.head.get_or_insert_default().timeout = Some(timeout);
         });
@@ -67,15 +65,29 @@ impl<T, E> Call<T, E> {
     /// Sends a value beside the parameters, which extractors find in [`crate::CallHead::meta`].
     pub fn meta<M: Serialize>(self, key: impl Into<String>, value: M) -> Self {
         if let Ok(value) = serde_json::to_value(value) {
-            self.pending.prepare(|request| {
+            self.exchange.pending.prepare(|request| {
                 let head: &mut Box<RequestHead> = request.head.get_or_insert_default();
                 head.meta.insert(key.into(), value);
             });
         }
         self
     }
+}
 
-    fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Outcome> {
+impl Exchange {
+    fn new(
+        handle: &Handle,
+        method: Cow<'static, str>,
+        kind: CallKind,
+        params: Result<Payload, EncodeError>,
+    ) -> Self {
+        let request = params
+            .map(|params| Prepared { method, head: None, params, timeout: None })
+            .map_err(|error| Error::invalid(format!("the parameters cannot be encoded: {error}")));
+        Self { pending: Pending::new(handle.clone(), kind, request), stage: Stage::Prepared }
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Outcome> {
         let polled = self.pending.poll(cx);
         if polled.is_ready() {
             self.stage = Stage::Done;
@@ -83,7 +95,18 @@ impl<T, E> Call<T, E> {
             self.stage = Stage::Sent;
             self.pending.handle.push(Wish::Call(Arc::clone(&self.pending)));
         }
-        polled
+        polled.map(|outcome| self.understood(outcome))
+    }
+
+    fn understood(&self, outcome: Outcome) -> Outcome {
+        match (outcome, self.pending.kind) {
+            // A oneway call is answered with nothing at all.
+            (Ok(value), _) if value.bytes().is_empty() => {
+                Payload::encode(value.codec(), &()).map_err(|error| misunderstood(&error).into())
+            }
+            (Err(Failure::Rpc(error)), CallKind::Idempotent) => Err(error.of_idempotent().into()),
+            (outcome, _) => outcome,
+        }
     }
 }
 
@@ -91,38 +114,30 @@ impl<T: Wire, E: AppError> Future for Call<T, E> {
     type Output = Result<T, CallError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = ready!(self.poll_outcome(cx));
-        Poll::Ready(match outcome {
-            // A oneway call is answered with nothing at all.
-            Ok(value) if value.bytes().is_empty() => Payload::encode(value.codec(), &())
-                .map_err(|error| misunderstood(&error))
-                .and_then(|value| value.decode().map_err(|error| misunderstood(&error))),
-            Ok(value) => value.decode().map_err(|error| misunderstood(&error)),
+        Poll::Ready(match ready!(self.exchange.poll(cx)) {
+            Ok(value) => value.decode().map_err(|error| CallError::Rpc(misunderstood(&error))),
             Err(Failure::App(error)) => Err(match error.decode() {
                 Ok(error) => CallError::App(error),
-                Err(error) => CallError::Rpc(
-                    Error::new(
-                        Code::Unknown,
-                        "the method failed with an error that this client does not know",
-                    )
-                    .with_detail(error)
-                    .after_execution(),
-                ),
+                Err(error) => CallError::Rpc(unknown(error)),
             }),
-            Err(Failure::Rpc(error)) => Err(CallError::Rpc(match self.pending.kind {
-                CallKind::Idempotent => error.of_idempotent(),
-                CallKind::Answered | CallKind::Oneway => error,
-            })),
+            Err(Failure::Rpc(error)) => Err(CallError::Rpc(error)),
         })
     }
 }
 
-fn misunderstood<E: AppError>(error: &impl fmt::Display) -> CallError<E> {
+#[cold]
+fn misunderstood(error: &dyn fmt::Display) -> Error {
     let message = format!("the answer is not what this client expects: {error}");
-    CallError::Rpc(Error::new(Code::Internal, message).after_execution())
+    Error::new(Code::Internal, message).after_execution()
 }
 
-impl<T, E> Drop for Call<T, E> {
+#[cold]
+fn unknown(error: DecodeError) -> Error {
+    let message = "the method failed with an error that this client does not know";
+    Error::new(Code::Unknown, message).with_detail(error).after_execution()
+}
+
+impl Drop for Exchange {
     fn drop(&mut self) {
         if self.stage == Stage::Sent {
             self.pending.give_up();
@@ -132,7 +147,7 @@ impl<T, E> Drop for Call<T, E> {
 
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("done", &(self.stage == Stage::Done)).finish_non_exhaustive()
+        f.debug_struct("Call").field("done", &(self.exchange.stage == Stage::Done)).finish_non_exhaustive()
     }
 }
 

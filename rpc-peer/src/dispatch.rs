@@ -5,8 +5,8 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use trunkline_core::{
-    Code, Codec, Error, Failure, Fault, MethodSchema, Outcome, Params, Payload, Reply, RequestHead,
-    ServiceSchema,
+    Code, Codec, DecodeError, EncodeError, Error, Failure, Fault, MethodSchema, Outcome, Params, Payload,
+    Reply, RequestHead, ServiceSchema,
 };
 
 use crate::{connection::Connection, guard::Guard};
@@ -95,7 +95,7 @@ impl Incoming {
     ///
     /// [`Code::InvalidArgument`], with the path to what does not fit.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        self.params.decode().map_err(|error| Error::invalid(error.to_string()))
+        self.params.decode().map_err(invalid)
     }
 
     /// Lets go of the encoded parameters, which may keep a whole packet in memory.
@@ -126,8 +126,18 @@ impl Incoming {
 }
 
 fn encode<T: serde::Serialize>(codec: Codec, value: &T) -> Outcome {
-    Payload::encode(codec, value)
-        .map_err(|error| Error::internal().with_detail(error).after_execution().into())
+    Payload::encode(codec, value).map_err(unwritten)
+}
+
+#[cold]
+fn unwritten(error: EncodeError) -> Failure {
+    Error::internal().with_detail(error).after_execution().into()
+}
+
+#[cold]
+#[expect(clippy::needless_pass_by_value, reason = "reads well in map_err")]
+fn invalid(error: DecodeError) -> Error {
+    Error::invalid(error.to_string())
 }
 
 /// What a method can have injected beside its parameters: who calls, on what session, or anything of your own that is

@@ -115,13 +115,7 @@ impl Handle {
         method: usize,
         params: impl IntoParams,
     ) -> CallOf<R> {
-        let method = schema.methods.get(method);
-        let name = method.map_or("", |method| method.wire_name());
-        let kind = match method {
-            Some(method) if method.oneway => CallKind::Oneway,
-            Some(method) if method.idempotent => CallKind::Idempotent,
-            _ => CallKind::Answered,
-        };
+        let (name, kind) = named(schema, method);
         Call::new(self, name.into(), kind, params.into_params())
     }
 
@@ -208,6 +202,18 @@ impl Handle {
         state.waker = Some(cx.waker().clone());
         Poll::Pending
     }
+}
+
+/// What a method is called on the wire, and what kind of call it takes.
+fn named(schema: &'static ServiceSchema, method: usize) -> (&'static str, CallKind) {
+    let method = schema.methods.get(method);
+    let name = method.map_or("", |method| method.wire_name());
+    let kind = match method {
+        Some(method) if method.oneway => CallKind::Oneway,
+        Some(method) if method.idempotent => CallKind::Idempotent,
+        _ => CallKind::Answered,
+    };
+    (name, kind)
 }
 
 impl AsHandle for Handle {

@@ -3,13 +3,22 @@
 
 use std::borrow::Cow;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
-use super::{Codec, Growing, LARGEST_SAFE};
+use super::{Codec, Growing, LARGEST_SAFE, Scope};
 use crate::error::{DecodeError, EncodeError};
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: Growing<'_>) -> Result<(), EncodeError> {
-    serde_json::to_writer(buffer, value).map_err(|error| EncodeError(error.to_string()))
+    serde_json::to_writer(buffer, value).map_err(unwritten)
+}
+
+#[cold]
+#[expect(clippy::needless_pass_by_value, reason = "reads well in map_err")]
+fn unwritten(error: serde_json::Error) -> EncodeError {
+    EncodeError(error.to_string())
 }
 
 /// Reads JSON values one after another out of a slice whose depth was checked.
@@ -70,13 +79,16 @@ impl<'a> JsonReader<'a> {
     pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
         let rest = self.rest();
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
-        match super::scoped(Codec::Json, || values.next()) {
+        let scope = Scope::of(Codec::Json);
+        let next = values.next();
+        drop(scope);
+        match next {
             Some(Ok(value)) => {
                 self.at += values.byte_offset();
                 Ok(value)
             }
             Some(Err(error)) => Err(explain(rest, &error)),
-            None => Err(DecodeError::new("a value is missing")),
+            None => Err(missing()),
         }
     }
 
@@ -84,7 +96,7 @@ impl<'a> JsonReader<'a> {
     pub(crate) fn skip(&mut self) -> Result<&'a [u8], DecodeError> {
         self.peek();
         let start = self.at;
-        self.value::<serde::de::IgnoredAny>()?;
+        self.value::<IgnoredAny>()?;
         Ok(self.bytes.get(start..self.at).unwrap_or_default())
     }
 
@@ -203,6 +215,11 @@ fn string_len(bytes: &[u8]) -> Option<usize> {
         }
         at += 1;
     }
+}
+
+#[cold]
+fn missing() -> DecodeError {
+    DecodeError::new("a value is missing")
 }
 
 /// Adds the path to serde_json's error, which knows only the position, and drops the position.

@@ -45,16 +45,20 @@ pub(crate) fn current() -> Codec {
     CURRENT.get()
 }
 
-/// Runs `work` with `codec` as the current one; what was current before is so again afterwards, also after a panic.
-fn scoped<T>(codec: Codec, work: impl FnOnce() -> T) -> T {
-    struct Restore(Codec);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            CURRENT.set(self.0);
-        }
+/// While it lives, a codec is the current one; what was current before is so again afterwards, also after a panic.
+#[must_use]
+struct Scope(Codec);
+
+impl Scope {
+    fn of(codec: Codec) -> Self {
+        Self(CURRENT.replace(codec))
     }
-    let _restore = Restore(CURRENT.replace(codec));
-    work()
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
 }
 
 /// A buffer that grows with some room to spare: a large value is written in one piece, and what comes after it must not
@@ -88,10 +92,12 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     buffer: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     let start = buffer.len();
-    let result = scoped(codec, || match codec {
+    let scope = Scope::of(codec);
+    let result = match codec {
         Codec::Json => json::encode(value, Growing(buffer)),
         Codec::MessagePack => msgpack::encode(value, Growing(buffer)),
-    });
+    };
+    drop(scope);
     if result.is_err() {
         buffer.truncate(start);
     }

@@ -6,12 +6,18 @@
 use rmp::Marker;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Codec, Growing, LARGEST_SAFE, json};
+use super::{Codec, Growing, JsonReader, LARGEST_SAFE, Scope};
 use crate::error::{DecodeError, EncodeError};
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: Growing<'_>) -> Result<(), EncodeError> {
     let mut serializer = rmp_serde::Serializer::new(buffer).with_human_readable().with_struct_map();
-    value.serialize(&mut serializer).map_err(|error| EncodeError(error.to_string()))
+    value.serialize(&mut serializer).map_err(unwritten)
+}
+
+#[cold]
+#[expect(clippy::needless_pass_by_value, reason = "reads well in map_err")]
+fn unwritten(error: rmp_serde::encode::Error) -> EncodeError {
+    EncodeError(error.to_string())
 }
 
 /// Reads MessagePack values one after another out of a slice.
@@ -29,10 +35,10 @@ impl<'a> MsgpackReader<'a> {
     /// Decodes the next value; fails with the path to the field that does not fit.
     pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
         let bytes = self.skip()?;
-        let result = super::scoped(Codec::MessagePack, || {
-            T::deserialize(&mut rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable())
-        });
-        result.map_err(|error| explain::<T>(bytes, &error))
+        let scope = Scope::of(Codec::MessagePack);
+        let result = T::deserialize(&mut rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable());
+        drop(scope);
+        result.map_err(|error| explain(bytes, &error, |mut json| json.value::<T>().err()))
     }
 
     /// The bytes of the next value, whatever it is.
@@ -191,15 +197,16 @@ pub(super) fn unsafe_integer(bytes: &[u8]) -> Option<i128> {
 }
 
 /// Adds the path, which rmp-serde does not know: the same value as JSON fails at the same place.
-fn explain<T: DeserializeOwned>(bytes: &[u8], error: &rmp_serde::decode::Error) -> DecodeError {
+#[cold]
+fn explain(
+    bytes: &[u8],
+    error: &rmp_serde::decode::Error,
+    failure_as_json: fn(JsonReader<'_>) -> Option<DecodeError>,
+) -> DecodeError {
     let mut text = Vec::new();
-    if transcode(bytes, &mut text).is_some()
-        && let Err(error) =
-            json::JsonReader::new(&text, usize::MAX).and_then(|mut reader| reader.value::<T>())
-    {
-        return error;
-    }
-    DecodeError::new(error.to_string())
+    transcode(bytes, &mut text)
+        .and_then(|_| failure_as_json(JsonReader::unchecked(&text)))
+        .unwrap_or_else(|| DecodeError::new(error.to_string()))
 }
 
 /// Writes one well-formed value as JSON and returns what follows it; `None` if JSON has no such value.
