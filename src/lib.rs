@@ -4,6 +4,10 @@
 pub use serde_json::{Value, json};
 #[cfg(feature = "client")]
 pub use trunkline_client::{Client, ClientBuilder, ConnectError};
+/// Generators: TypeScript, OpenRPC and JSON Schema of your services, and the command line of a binary that writes them.
+#[cfg(feature = "codegen")]
+#[cfg_attr(docsrs, doc(cfg(feature = "codegen")))]
+pub use trunkline_codegen as codegen;
 pub use trunkline_core::{
     AppError, Bytes, CloseCode, CloseReason, Code, Codec, Config, ConfigError, Error, Fault, I64,
     MethodSchema, Never, ParamSchema, Per, RateLimit, Reply, ResultExt, Service, ServiceSchema, Subprotocol,

@@ -1,0 +1,36 @@
+//! Generators of Trunkline, as a library and as a command line.
+//!
+//! Everything here is a function of a [`Description`]: services as plain data, with what ts-rs and schemars know of their
+//! types. [`typescript`] makes one file of it for the npm package `trunkline`. Nothing is read from sources and nothing
+//! runs at build time: your own binary describes the services that are compiled into it.
+//!
+//! ```no_run
+//! // src/bin/rpc.rs
+//! # mod chat {
+//! #     #[trunkline::service]
+//! #     pub trait Chat { async fn rooms(&self) -> Vec<String>; }
+//! # }
+//! # use chat::ChatClient;
+//! # #[cfg(feature = "cli")]
+//! fn main() -> std::process::ExitCode {
+//!     trunkline_codegen::cli(|rpc| rpc.service::<ChatClient>())
+//! }
+//! # #[cfg(not(feature = "cli"))]
+//! # fn main() {}
+//! ```
+//!
+//! In an application this crate is `trunkline::codegen`, behind the feature `codegen`.
+
+#[cfg(feature = "cli")]
+mod cli;
+mod diff;
+mod error;
+mod services;
+mod typescript;
+mod write;
+
+pub use trunkline_core::Description;
+
+#[cfg(feature = "cli")]
+pub use self::cli::cli;
+pub use self::{error::GenerateError, services::Services, typescript::typescript, write::assert_current};

@@ -1,0 +1,148 @@
+//! All types that have a name, by that name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use trunkline_core::Description;
+
+use super::{
+    ast::Type,
+    docs,
+    parse::{self, Param},
+};
+use crate::GenerateError;
+
+/// A type that has a name.
+#[derive(Debug, Clone)]
+pub(crate) struct Declared {
+    pub(crate) name: String,
+    pub(crate) params: Vec<Param>,
+    pub(crate) body: Type,
+    pub(crate) docs: Vec<String>,
+    /// The Rust type, with its path.
+    pub(crate) rust: String,
+}
+
+/// The types of a description.
+#[derive(Debug, Default)]
+pub(crate) struct Declarations(BTreeMap<String, Declared>);
+
+impl Declarations {
+    pub(crate) fn read(description: &Description) -> Result<Self, GenerateError> {
+        let mut found: BTreeMap<String, (&str, Declared)> = BTreeMap::new();
+        for it in &description.declarations {
+            match found.get(&it.name) {
+                Some((typescript, _)) if *typescript == it.typescript => continue,
+                Some((_, other)) => {
+                    let (name, one, other) = (it.name.clone(), other.rust.clone(), it.rust.clone());
+                    return Err(GenerateError::DuplicateType { name, one, other });
+                }
+                None => {}
+            }
+            let parsed = parse::declaration(&it.typescript, &it.name).ok_or_else(|| undeclarable(it))?;
+            let declared = Declared {
+                name: it.name.clone(),
+                params: parsed.params,
+                body: parsed.body,
+                docs: docs::lines(&it.docs),
+                rust: it.rust.clone(),
+            };
+            found.insert(it.name.clone(), (&it.typescript, declared));
+        }
+        Ok(Self(found.into_iter().map(|(name, (_, declared))| (name, declared)).collect()))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Declared> {
+        self.0.values()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Declared> {
+        self.0.values_mut()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Declared> {
+        self.0.get(name)
+    }
+
+    /// What a name stands for, with its arguments put in; `None` for what is not declared here.
+    pub(crate) fn resolve(&self, ty: &Type) -> Option<Type> {
+        let Type::Name(name, args) = ty else { return None };
+        let declared = self.get(name)?;
+        if declared.params.is_empty() {
+            return Some(declared.body.clone());
+        }
+        let mut given = args.iter();
+        let args = declared.params.iter().filter_map(|param| {
+            let arg = given.next().cloned().or_else(|| param.default.clone())?;
+            Some((param.name.as_str(), arg))
+        });
+        Some(declared.body.with(&args.collect()))
+    }
+
+    /// The type with all names at its outside replaced by what they stand for.
+    pub(crate) fn resolved(&self, ty: &Type) -> Type {
+        let mut ty = ty.clone();
+        // No more steps than there are names: types that only stand for each other have no end.
+        for _ in 0..=self.0.len() {
+            match self.resolve(&ty) {
+                Some(next) => ty = next,
+                None => break,
+            }
+        }
+        ty
+    }
+
+    /// Whether a type mentions a declared name, at whatever distance.
+    pub(crate) fn reaches(&self, ty: &Type, name: &str) -> bool {
+        self.search(ty, name, &mut BTreeSet::new())
+    }
+
+    /// Refuses types that TypeScript would have to know before it can know them.
+    pub(crate) fn check_cycles(&self) -> Result<(), GenerateError> {
+        for declared in self.iter() {
+            if self.needs_at_once(&declared.body, &declared.name, &mut BTreeSet::new()) {
+                let why = "TypeScript cannot define it by itself; put the inner value into a field or a list".to_owned();
+                return Err(GenerateError::Declaration { rust: declared.rust.clone(), why });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether TypeScript looks at `name` in order to know what `ty` is: it waits with what is inside objects and lists.
+    fn needs_at_once<'a>(&'a self, ty: &'a Type, name: &str, seen: &mut BTreeSet<&'a str>) -> bool {
+        match ty {
+            Type::Name(here, args) => {
+                let body = self.get(here).filter(|_| seen.insert(here)).map(|declared| &declared.body);
+                here == name || body.into_iter().chain(args).any(|ty| self.needs_at_once(ty, name, seen))
+            }
+            Type::Record(record) if record.mapped => self.needs_at_once(&record.key, name, seen),
+            Type::Object(_) | Type::Array(_) | Type::Tuple(_) => false,
+            ty => ty.children().into_iter().any(|inner| self.needs_at_once(inner, name, seen)),
+        }
+    }
+
+    fn search<'a>(&'a self, ty: &'a Type, name: &str, seen: &mut BTreeSet<&'a str>) -> bool {
+        if let Type::Name(here, _) = ty {
+            if here == name {
+                return true;
+            }
+            if let Some(declared) = self.get(here)
+                && seen.insert(here)
+                && self.search(&declared.body, name, seen)
+            {
+                return true;
+            }
+        }
+        ty.children().into_iter().any(|inner| self.search(inner, name, seen))
+    }
+}
+
+fn undeclarable(declaration: &trunkline_core::Declaration) -> GenerateError {
+    let why = if declaration.typescript.starts_with("enum ") {
+        "an `enum` would have to be compiled, while this file holds types that can be stripped; remove \
+         `#[ts(repr(enum))]`, so that it becomes a union of literals"
+            .to_owned()
+    } else {
+        format!("`{}` is no declaration of a type", declaration.typescript)
+    };
+    GenerateError::Declaration { rust: declaration.rust.clone(), why }
+}

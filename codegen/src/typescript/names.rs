@@ -1,0 +1,127 @@
+//! Which names the file may use, and how Rust's names become TypeScript's.
+
+use std::collections::BTreeMap;
+
+use trunkline_core::{Description, MethodDescription, ServiceDescription};
+
+use super::declarations::Declarations;
+use crate::GenerateError;
+
+/// What the file itself imports and uses.
+const USED: [&str; 9] =
+    ["Array", "Call", "CallOptions", "Partial", "Promise", "Record", "ServiceDef", "Uint8Array", "revive"];
+
+/// Names that TypeScript does not let a type have.
+const PREDEFINED: [&str; 13] = [
+    "any", "bigint", "boolean", "never", "null", "number", "object", "string", "symbol", "undefined", "unknown", "void",
+    "asserts",
+];
+
+/// Words of the language, in strict code.
+const RESERVED: [&str; 49] = [
+    "arguments", "await", "break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete", "do",
+    "else", "enum", "eval", "export", "extends", "false", "finally", "for", "function", "if", "implements", "import",
+    "in", "instanceof", "interface", "let", "new", "null", "package", "private", "protected", "public", "return",
+    "static", "super", "switch", "this", "throw", "true", "try", "typeof", "undefined", "var", "void", "while", "with",
+    "yield",
+];
+
+/// Methods that a stub cannot have, with what they would break.
+const TAKEN_BY_STUBS: [(&str, &str); 6] = [
+    ("then", "`await` would call it"),
+    ("catch", "it would look like a promise"),
+    ("finally", "it would look like a promise"),
+    ("result", "calls have a method of that name"),
+    ("toJSON", "`JSON.stringify` would call it"),
+    ("constructor", "every object has one"),
+];
+
+/// Refuses names that the file cannot hold.
+pub(crate) fn check(description: &Description, declarations: &Declarations) -> Result<(), GenerateError> {
+    for declared in declarations.iter() {
+        let clash = description.services.iter().any(|service| service.name == declared.name);
+        let why = clash.then(|| "a service is called so".to_owned()).or_else(|| objection(&declared.name));
+        if let Some(why) = why {
+            let (name, rust) = (declared.name.clone(), declared.rust.clone());
+            return Err(GenerateError::TypeName { name, rust, why });
+        }
+    }
+    for (at, service) in description.services.iter().enumerate() {
+        let before = description.services.iter().take(at);
+        let twice = before.into_iter().any(|other| other.name == service.name);
+        let why = twice.then(|| "another one is called so too".to_owned()).or_else(|| objection(&service.name));
+        if let Some(why) = why {
+            return Err(GenerateError::ServiceName { name: service.name.clone(), why });
+        }
+        check_methods(service)?;
+    }
+    Ok(())
+}
+
+fn check_methods(service: &ServiceDescription) -> Result<(), GenerateError> {
+    let mut taken: BTreeMap<String, &MethodDescription> = BTreeMap::new();
+    for method in &service.methods {
+        let name = camel(&method.name);
+        let by_stubs = TAKEN_BY_STUBS.iter().find(|(taken, _)| *taken == name);
+        let why = by_stubs.map(|(_, why)| (*why).to_owned());
+        let why = why.or_else(|| taken.get(&name).map(|other| format!("`{}` already is", other.name)));
+        if let Some(why) = why {
+            let (service, method) = (service.name.clone(), method.name.clone());
+            return Err(GenerateError::MethodName { service, method, name, why });
+        }
+        taken.insert(name, method);
+    }
+    Ok(())
+}
+
+/// What stands against a type of this name.
+fn objection(name: &str) -> Option<String> {
+    if !is_identifier(name) {
+        Some("that is no identifier".to_owned())
+    } else if USED.contains(&name) {
+        Some("the generated file uses that name itself".to_owned())
+    } else if PREDEFINED.contains(&name) || RESERVED.contains(&name) {
+        Some("that is a word of the language".to_owned())
+    } else {
+        None
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    name.chars().all(is_part) && name.chars().next().is_some_and(|c| !c.is_numeric())
+}
+
+/// A method's name in TypeScript.
+pub(crate) fn camel(name: &str) -> String {
+    let mut words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let first = words.next().map(uncapitalized).unwrap_or_default();
+    words.fold(first, |name, word| name + &capitalized(word))
+}
+
+/// What the parameters with these names on the wire are called in TypeScript: each by a name of its own.
+pub(crate) fn params<'a>(wire: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for wire in wire {
+        let screams = !wire.contains(char::is_lowercase);
+        let mut name = if screams { camel(&wire.to_lowercase()) } else { camel(wire) };
+        if !is_identifier(&name) {
+            name.insert(0, '_');
+        }
+        while RESERVED.contains(&name.as_str()) || names.contains(&name) {
+            name.push('_');
+        }
+        names.push(name);
+    }
+    names
+}
+
+fn capitalized(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
+}
+
+fn uncapitalized(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().into_iter().flat_map(char::to_lowercase).chain(chars).collect()
+}

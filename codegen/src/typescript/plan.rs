@@ -1,0 +1,370 @@
+//! How values that JSON has no word for come back: which bytes and whole 64-bit integers are where in a result.
+//!
+//! A plan touches text only where the type says bytes or `bigint`, and leaves every value alone that is not of its own kind,
+//! so that plans of the members of a union can be applied one after the other. Where text could be either, there is no
+//! plan, and the type is refused.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use super::{
+    ast::{Property, Type},
+    declarations::Declarations,
+    print::{flat, key, text},
+};
+use crate::GenerateError;
+
+/// What has to be done to a value, as the client's module `trunkline/revive` reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Plan {
+    Bytes,
+    BigInt,
+    /// The plan of this name in the service's `plans`.
+    Named(String),
+    /// For every element of an array, or every value of a map.
+    All(Box<Self>),
+    Tuple(Vec<Option<Self>>),
+    Fields(BTreeMap<String, Self>),
+    /// By the text in the field that tells an object's variant.
+    Variants(String, BTreeMap<String, Self>),
+    /// One after the other.
+    Each(Vec<Self>),
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes => f.write_str("1"),
+            Self::BigInt => f.write_str("2"),
+            Self::Named(name) => f.write_str(&text(name)),
+            Self::All(plan) => write!(f, "{{ a: {plan} }}"),
+            Self::Tuple(plans) => {
+                let plans = plans.iter().map(|plan| plan.as_ref().map_or("0".to_owned(), Self::to_string));
+                write!(f, "{{ t: [{}] }}", plans.collect::<Vec<_>>().join(", "))
+            }
+            Self::Fields(fields) => write!(f, "{{ o: {} }}", by_name(fields)),
+            Self::Variants(tag, variants) => write!(f, "{{ u: [{}, {}] }}", text(tag), by_name(variants)),
+            Self::Each(plans) => {
+                let plans: Vec<String> = plans.iter().map(Self::to_string).collect();
+                write!(f, "[{}]", plans.join(", "))
+            }
+        }
+    }
+}
+
+fn by_name(plans: &BTreeMap<String, Plan>) -> String {
+    let plans = plans.iter().map(|(name, plan)| match name.as_str() {
+        // Without brackets it would set the prototype.
+        "__proto__" => format!("[\"__proto__\"]: {plan}"),
+        name => format!("{}: {plan}", key(name)),
+    });
+    format!("{{ {} }}", plans.collect::<Vec<_>>().join(", "))
+}
+
+/// Makes plans.
+#[derive(Debug)]
+pub(crate) struct Plans<'a> {
+    declarations: &'a Declarations,
+}
+
+impl<'a> Plans<'a> {
+    pub(crate) fn new(declarations: &'a Declarations) -> Self {
+        Self { declarations }
+    }
+
+    /// Whether values of a type may hold bytes or whole 64-bit integers.
+    pub(crate) fn are_needed_for(&self, ty: &Type) -> bool {
+        self.search(ty, &mut BTreeSet::new())
+    }
+
+    fn search(&self, ty: &Type, seen: &mut BTreeSet<Type>) -> bool {
+        if let Some(body) = self.declarations.resolve(ty) {
+            return seen.insert(ty.clone()) && self.search(&body, seen);
+        }
+        match ty {
+            Type::Name(..) => is_special(ty),
+            Type::TextOf(_) => false,
+            Type::Record(record) => self.search(&record.value, seen),
+            ty => ty.children().into_iter().any(|inner| self.search(inner, seen)),
+        }
+    }
+
+    /// The plan of a type that stands in the signature of the method `at`; plans that it refers to are put into `named`.
+    pub(crate) fn of(
+        &self,
+        ty: &Type,
+        at: &str,
+        named: &mut BTreeMap<String, Plan>,
+    ) -> Result<Option<Plan>, GenerateError> {
+        Planner { plans: self, at: at.to_owned(), named }.plan(ty)
+    }
+}
+
+/// Whether it is a type that JSON has no word for.
+fn is_special(ty: &Type) -> bool {
+    ty.is("bigint") || ty.is("Uint8Array")
+}
+
+struct Planner<'p> {
+    plans: &'p Plans<'p>,
+    /// The method, or the Rust type, that the type at hand is part of.
+    at: String,
+    named: &'p mut BTreeMap<String, Plan>,
+}
+
+/// A member of a union that is no union itself.
+struct Member {
+    /// As it is written.
+    ty: Type,
+    /// What its name stands for.
+    resolved: Type,
+}
+
+impl Planner<'_> {
+    fn plan(&mut self, ty: &Type) -> Result<Option<Plan>, GenerateError> {
+        if !self.plans.are_needed_for(ty) {
+            return Ok(None);
+        }
+        match ty {
+            ty if ty.is("bigint") => Ok(Some(Plan::BigInt)),
+            ty if ty.is("Uint8Array") => Ok(Some(Plan::Bytes)),
+            Type::Name(name, _) => self.named(name, ty),
+            Type::Array(element) => self.all(element),
+            Type::Record(record) => self.all(&record.value),
+            Type::Tuple(elements) => {
+                let plans: Result<_, _> = elements.iter().map(|element| self.plan(&element.ty)).collect();
+                Ok(Some(Plan::Tuple(plans?)))
+            }
+            Type::Object(properties) => {
+                let fields = properties.iter().map(|it| (it.name.clone(), vec![it.ty.clone()]));
+                self.fields(fields.collect())
+            }
+            Type::Union(types) => self.union(types),
+            Type::Intersection(types) => self.intersection(types),
+            Type::Text(_) | Type::Literal(_) | Type::TextOf(_) | Type::Raw(_) => Ok(None),
+        }
+    }
+
+    fn named(&mut self, name: &str, ty: &Type) -> Result<Option<Plan>, GenerateError> {
+        let declarations = self.plans.declarations;
+        let resolved = declarations.resolved(ty);
+        if is_special(&resolved) {
+            return self.plan(&resolved);
+        }
+        let instance = flat(ty);
+        if !self.named.contains_key(&instance) {
+            // Keeps its place while the plan is made, for a type may be part of itself.
+            self.named.insert(instance.clone(), Plan::Each(Vec::new()));
+            let rust = declarations.get(name).map(|it| it.rust.clone()).unwrap_or_default();
+            let at = std::mem::replace(&mut self.at, rust);
+            let plan = self.plan(&declarations.resolve(ty).unwrap_or(resolved))?;
+            self.at = at;
+            self.named.insert(instance.clone(), plan.unwrap_or(Plan::Each(Vec::new())));
+        }
+        Ok(Some(Plan::Named(instance)))
+    }
+
+    fn all(&mut self, ty: &Type) -> Result<Option<Plan>, GenerateError> {
+        Ok(self.plan(ty)?.map(|plan| Plan::All(Box::new(plan))))
+    }
+
+    /// The plan for objects whose fields have one of these types each.
+    fn fields(&mut self, fields: BTreeMap<String, Vec<Type>>) -> Result<Option<Plan>, GenerateError> {
+        let mut plans = BTreeMap::new();
+        for (name, types) in fields {
+            if let Some(plan) = self.plan(&Type::union(types))? {
+                plans.insert(name, plan);
+            }
+        }
+        Ok((!plans.is_empty()).then_some(Plan::Fields(plans)))
+    }
+
+    fn intersection(&mut self, types: &[Type]) -> Result<Option<Plan>, GenerateError> {
+        let mut plans = Vec::new();
+        for ty in types {
+            let plan = self.plan(ty)?;
+            if plan.is_some() && matches!(self.plans.declarations.resolved(ty), Type::Record(_)) {
+                return Err(self.ambiguous(
+                    "a map of bytes or whole 64-bit integers is flattened into an object with other fields",
+                    "give the map a field of its own: remove `#[serde(flatten)]`",
+                ));
+            }
+            plans.extend(plan);
+        }
+        Ok(one_after_the_other(plans))
+    }
+
+    /// Members are handled by what they are at run time: each kind has its own plan, and no plan touches another kind.
+    fn union(&mut self, types: &[Type]) -> Result<Option<Plan>, GenerateError> {
+        let mut members = Vec::new();
+        self.members(types, &mut BTreeSet::new(), &mut members);
+        members.retain(|member| !member.resolved.is("null"));
+        if let [only] = types.iter().filter(|ty| !ty.is("null")).collect::<Vec<_>>()[..] {
+            return self.plan(only);
+        }
+        let (mut texts, mut lists, mut objects) = (Vec::new(), Vec::new(), Vec::new());
+        for member in &members {
+            match &member.resolved {
+                Type::Array(_) | Type::Tuple(_) => lists.push(member),
+                Type::Object(_) | Type::Record(_) | Type::Intersection(_) => objects.push(member),
+                Type::Text(_) | Type::TextOf(_) => texts.push(member),
+                ty if is_special(ty) || ty.is("string") => texts.push(member),
+                Type::Literal(_) => {}
+                ty if ["number", "boolean", "undefined", "never"].iter().any(|plain| ty.is(plain)) => {}
+                _ => {
+                    let why = format!("`{}` may be anything", flat(&member.ty));
+                    return Err(self.ambiguous(&why, TELL_APART));
+                }
+            }
+        }
+        let of_texts = self.texts(&texts)?;
+        let of_lists = self.lists(&lists)?;
+        let of_objects = self.objects(&objects)?;
+        let reaches_objects = matches!(of_lists, Some(Plan::All(_))) && !objects.is_empty();
+        let reaches_lists = matches!(of_objects, Some(Plan::All(_))) && !lists.is_empty();
+        if reaches_objects || reaches_lists {
+            return Err(self.ambiguous("a list and an object stand side by side", TELL_APART));
+        }
+        Ok(one_after_the_other([of_texts, of_lists, of_objects].into_iter().flatten().collect()))
+    }
+
+    fn members(&self, types: &[Type], seen: &mut BTreeSet<Type>, members: &mut Vec<Member>) {
+        for ty in types {
+            match self.plans.declarations.resolved(ty) {
+                Type::Union(types) => {
+                    if seen.insert(ty.clone()) {
+                        self.members(&types, seen, members);
+                    }
+                }
+                resolved => members.push(Member { ty: ty.clone(), resolved }),
+            }
+        }
+    }
+
+    fn texts(&mut self, members: &[&Member]) -> Result<Option<Plan>, GenerateError> {
+        let Some(special) = members.iter().find(|member| is_special(&member.resolved)) else { return Ok(None) };
+        match members.iter().find(|member| member.resolved != special.resolved) {
+            None => self.plan(&special.resolved),
+            Some(other) => {
+                let why = format!("`{}` and `{}` are both text", flat(&special.ty), flat(&other.ty));
+                Err(self.ambiguous(&why, TELL_APART))
+            }
+        }
+    }
+
+    fn lists(&mut self, members: &[&Member]) -> Result<Option<Plan>, GenerateError> {
+        if !members.iter().any(|member| self.plans.are_needed_for(&member.ty)) {
+            return Ok(None);
+        }
+        let (mut elements, mut tuples) = (Vec::new(), Vec::new());
+        for member in members {
+            match &member.resolved {
+                Type::Array(element) => elements.push((**element).clone()),
+                Type::Tuple(of) => tuples.push(of.iter().map(|it| it.ty.clone()).collect::<Vec<_>>()),
+                _ => {}
+            }
+        }
+        match (&elements[..], &tuples[..]) {
+            (_, []) => self.all(&Type::union(elements)),
+            ([], [first, rest @ ..]) if rest.iter().all(|it| it.len() == first.len()) => {
+                let plans = (0..first.len()).map(|at| {
+                    let types = tuples.iter().filter_map(|tuple| tuple.get(at).cloned());
+                    self.plan(&Type::union(types))
+                });
+                Ok(Some(Plan::Tuple(plans.collect::<Result<_, _>>()?)))
+            }
+            _ => Err(self.ambiguous("lists of different kinds stand side by side", TELL_APART)),
+        }
+    }
+
+    fn objects(&mut self, members: &[&Member]) -> Result<Option<Plan>, GenerateError> {
+        if !members.iter().any(|member| self.plans.are_needed_for(&member.ty)) {
+            return Ok(None);
+        }
+        if let [only] = members {
+            return self.plan(&only.ty);
+        }
+        let views: Option<Vec<Vec<Vec<Property>>>> =
+            members.iter().map(|member| views(&member.resolved, self.plans.declarations)).collect();
+        let Some(views) = views else {
+            return Err(self.ambiguous("a map and another object stand side by side", TELL_APART));
+        };
+        match tag(&views) {
+            Some((tag, values)) => {
+                let mut variants = BTreeMap::new();
+                for (member, values) in members.iter().zip(values) {
+                    if let Some(plan) = self.plan(&member.ty)? {
+                        variants.extend(values.into_iter().map(|value| (value, plan.clone())));
+                    }
+                }
+                Ok(Some(Plan::Variants(tag, variants)))
+            }
+            None => {
+                let mut fields: BTreeMap<String, Vec<Type>> = BTreeMap::new();
+                for property in views.into_iter().flatten().flatten() {
+                    fields.entry(property.name).or_default().push(property.ty);
+                }
+                self.fields(fields)
+            }
+        }
+    }
+
+    fn ambiguous(&self, why: &str, advice: &str) -> GenerateError {
+        GenerateError::Ambiguous { at: self.at.clone(), why: why.to_owned(), advice: advice.to_owned() }
+    }
+}
+
+const TELL_APART: &str = "make it an enum that is not untagged, so that each variant is named on the wire";
+
+fn one_after_the_other(mut plans: Vec<Plan>) -> Option<Plan> {
+    match plans.len() {
+        0 => None,
+        1 => plans.pop(),
+        _ => Some(Plan::Each(plans)),
+    }
+}
+
+/// The properties of every object that the type may be; `None` if it may have others.
+fn views(ty: &Type, declarations: &Declarations) -> Option<Vec<Vec<Property>>> {
+    match declarations.resolved(ty) {
+        Type::Object(properties) => Some(vec![properties]),
+        Type::Union(types) => {
+            let views: Option<Vec<_>> = types.iter().map(|ty| views(ty, declarations)).collect();
+            Some(views?.into_iter().flatten().collect())
+        }
+        Type::Intersection(types) => {
+            let mut all = vec![Vec::new()];
+            for ty in &types {
+                let views = views(ty, declarations)?;
+                let both = |one: &Vec<Property>| views.iter().map(|it| [&one[..], &it[..]].concat()).collect::<Vec<_>>();
+                all = all.iter().flat_map(both).collect();
+            }
+            Some(all)
+        }
+        _ => None,
+    }
+}
+
+/// The field by whose text the members can be told apart, and its values for each of them.
+fn tag(members: &[Vec<Vec<Property>>]) -> Option<(String, Vec<BTreeSet<String>>)> {
+    let candidates = members.first()?.first()?;
+    candidates.iter().find_map(|candidate| {
+        let values: Option<Vec<BTreeSet<String>>> =
+            members.iter().map(|views| views.iter().map(|view| value(view, &candidate.name)).collect()).collect();
+        let values = values?;
+        let count: usize = values.iter().map(BTreeSet::len).sum();
+        let all: BTreeSet<&String> = values.iter().flatten().collect();
+        (all.len() == count).then(|| (candidate.name.clone(), values))
+    })
+}
+
+/// The text that a property always has.
+fn value(properties: &[Property], name: &str) -> Option<String> {
+    let property = properties.iter().find(|property| property.name == name && !property.optional)?;
+    match &property.ty {
+        Type::Text(text) => Some(text.clone()),
+        _ => None,
+    }
+}

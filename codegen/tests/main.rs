@@ -1,0 +1,3 @@
+//! The generators as a user has them: Rust services in, files out.
+
+mod golden;
