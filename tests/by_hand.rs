@@ -99,6 +99,7 @@ impl Service for GreeterClient {
                 name: "greet",
                 wire: &["greet", "hello"],
                 docs: "",
+                deprecated: None,
                 params: &[
                     ParamSchema { name: "name", has_default: false, ty: || TypeSchema::of::<String>() },
                     ParamSchema { name: "times", has_default: true, ty: || TypeSchema::of::<i64>() },
@@ -116,6 +117,7 @@ impl Service for GreeterClient {
                 name: "secret",
                 wire: &["secret"],
                 docs: "",
+                deprecated: None,
                 params: &[],
                 body: false,
                 public: false,

@@ -8,6 +8,8 @@
 //! The wire format is specified in `docs/protocol.md`; its vectors are in `tests/vectors/`.
 
 mod codec;
+#[cfg(feature = "schema")]
+mod describe;
 mod error;
 mod link;
 mod message;
@@ -20,14 +22,19 @@ mod session;
 mod wire;
 
 pub use codec::Codec;
+#[cfg(feature = "schema")]
+pub use describe::{
+    Declaration, Declarations, Description, MethodDescription, ParamDescription, RateLimitDescription,
+    ServiceDescription, TypeDescription,
+};
 pub use error::{
     AppError, CloseCode, CloseReason, Code, ConfigError, DecodeError, EncodeError, Error, Fault, Never,
     ProtocolError, ResultExt,
 };
 pub use link::{AwaitHello, AwaitWelcome, KeepAlive, Link, PendingHello};
 pub use message::{
-    Failure, Goaway, Hello, Message, Outcome, Publication, Request, RequestHead, RequestId, Resume, Target,
-    ValueHead, Welcome,
+    Failure, Goaway, Hashes, Hello, Message, Outcome, Publication, Request, RequestHead, RequestId, Resume,
+    Target, ValueHead, Welcome,
 };
 pub use packet::Packet;
 pub use params::{Params, ParamsWriter};

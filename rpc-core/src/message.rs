@@ -3,7 +3,7 @@
 //! Payloads stay encoded here. A request is a window onto the packet that it came in, so that decoding a frame copies
 //! nothing but what has to outlive the packet.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
 
 use bytes::{Buf, Bytes};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
@@ -107,6 +107,9 @@ pub enum Message {
     Goaway(Box<Goaway>),
 }
 
+/// Services by their names, with the hashes of what a caller has to know of them.
+pub type Hashes = BTreeMap<String, String>;
+
 /// What the client says first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
@@ -131,8 +134,8 @@ pub struct Hello {
     #[serde(default)]
     pub limits: Limits,
     /// The services that the client was generated for, with their hashes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub services: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Hashes::is_empty")]
+    pub services: Hashes,
 }
 
 /// The session that a hello wants to go on with.
@@ -180,6 +183,9 @@ pub struct Welcome {
     /// What the server takes.
     #[serde(default)]
     pub limits: Limits,
+    /// Of the services in the hello, those that the server has another hash of: with the server's.
+    #[serde(default, skip_serializing_if = "Hashes::is_empty")]
+    pub services: Hashes,
 }
 
 /// What a call is made on.

@@ -50,6 +50,8 @@ pub struct MethodSchema {
     pub wire: &'static [&'static str],
     /// The method's documentation.
     pub docs: &'static str,
+    /// Why the method should no longer be called, if `#[deprecated]` says so; empty if it gives no reason.
+    pub deprecated: Option<&'static str>,
     /// The parameters that travel, in order; extractors are not among them.
     pub params: &'static [ParamSchema],
     /// Whether one parameter takes all params as one value.
@@ -88,34 +90,47 @@ pub struct ParamSchema {
     pub ty: fn() -> TypeSchema,
 }
 
-/// The two descriptions of one Rust type that generators need; without the feature `schema` there are none.
+/// What generators need of one Rust type; without the feature `schema` there is nothing.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct TypeSchema {
     /// The type in TypeScript, as it stands in a signature.
     #[cfg(feature = "schema")]
     pub typescript: fn(&ts_rs::Config) -> String,
+    /// The TypeScript declarations of the type and of all that it mentions.
+    #[cfg(feature = "schema")]
+    pub declare: fn(&mut crate::describe::Declarations),
     /// The JSON Schema, with its definitions left in the generator.
     #[cfg(feature = "schema")]
     pub json_schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
+    /// Whether the type is an `Option`, so that a caller may leave it out.
+    #[cfg(feature = "schema")]
+    pub is_option: bool,
 }
 
 impl TypeSchema {
     /// The descriptions of `T`.
-    pub const fn of<T: Described>() -> Self {
+    pub const fn of<T: Described + 'static>() -> Self {
         Self {
             #[cfg(feature = "schema")]
             typescript: <T as ts_rs::TS>::name,
             #[cfg(feature = "schema")]
+            declare: crate::describe::Declarations::add::<T>,
+            #[cfg(feature = "schema")]
             json_schema: schemars::SchemaGenerator::subschema_for::<T>,
+            #[cfg(feature = "schema")]
+            is_option: <T as ts_rs::TS>::IS_OPTION,
         }
     }
 }
 
-/// How often a method may be called: at most `limit` calls in any `period`, in the manner of GCRA.
+/// How often a method may be called: `limit` calls at once, and one more each `period / limit`.
+///
+/// This is GCRA: no window whose edges a caller could use, but a budget that comes back call by call. In a `period` there
+/// may so be nearly twice `limit` calls: what was saved up, and what comes back meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Calls allowed at once and per period; at least 1.
+    /// Calls allowed at once, and how many come back in a period; at least 1, and at most one a nanosecond.
     pub limit: u32,
     /// The time in which the whole budget comes back.
     pub period: Duration,

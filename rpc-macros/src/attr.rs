@@ -8,7 +8,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use foreign::{ForeignKey, docs, foreign_keys};
+pub(crate) use foreign::{ForeignKey, deprecation, docs, foreign_keys};
 
 use std::time::Duration;
 

@@ -39,6 +39,7 @@ const fn method(
         name,
         wire,
         docs: "",
+        deprecated: None,
         params,
         body: false,
         public: false,

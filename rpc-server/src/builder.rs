@@ -5,8 +5,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use trunkline_core::{Config, ConfigError, Error, KeepAlive};
 use trunkline_peer::{Dispatch, Router};
 
+#[cfg(feature = "introspect")]
+use crate::introspect::{Introspection, introspected};
 use crate::{
     auth::{Auth, IntoAuth, auth},
+    contract::Contract,
     files::Files,
     hub::Hub,
     origin::Origins,
@@ -25,6 +28,8 @@ pub struct ServerBuilder {
     heartbeat: Heartbeat,
     login_timeout: Duration,
     head_timeout: Duration,
+    #[cfg(feature = "introspect")]
+    introspection: Option<Introspection>,
     problem: Option<ConfigError>,
 }
 
@@ -69,6 +74,8 @@ impl ServerBuilder {
             heartbeat: Heartbeat::every(Duration::from_secs(25)),
             login_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
+            #[cfg(feature = "introspect")]
+            introspection: None,
             problem: None,
         }
     }
@@ -166,6 +173,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Answers `rpc.discover` with an OpenRPC document of all services and `rpc.typescript` with the text of their TypeScript
+    /// definitions, to those named: nobody unless set. Front ends then need no Rust toolchain to generate their client:
+    /// `npx trunkline gen https://host/rpc --out src/rpc.ts`.
+    #[cfg(feature = "introspect")]
+    pub fn introspection(mut self, who: Introspection) -> Self {
+        self.introspection = Some(who);
+        self
+    }
+
     /// The server.
     ///
     /// # Errors
@@ -185,8 +201,13 @@ impl ServerBuilder {
         if let Some((_, name)) = zero.into_iter().find(|(duration, _)| duration.is_zero()) {
             return Err(ConfigError(format!("{name} is more than zero")));
         }
+        let services: Vec<_> = self.router.services().collect();
+        let router = self.router;
+        #[cfg(feature = "introspect")]
+        let router = introspected(router, self.introspection, &services)?;
         Ok(Server(Arc::new(Inner {
-            router: Arc::new(self.router),
+            contract: Contract::new(services),
+            router: Arc::new(router),
             auth: self.auth,
             origins: self.origins,
             path: self.path,

@@ -6,9 +6,12 @@
 
 mod auth;
 mod builder;
+mod contract;
 mod files;
 mod http;
 mod hub;
+#[cfg(feature = "introspect")]
+mod introspect;
 mod listen;
 mod origin;
 mod server;
@@ -17,5 +20,7 @@ mod session;
 pub use auth::{Authenticator, ByClosure, ByFuture, ByTrait, Credentials, IntoAuth};
 pub use builder::{Heartbeat, ServerBuilder};
 pub use hub::{Audience, Hub};
+#[cfg(feature = "introspect")]
+pub use introspect::Introspection;
 pub use listen::{Bound, Serve, ServeError};
 pub use server::Server;

@@ -12,6 +12,7 @@ use trunkline_peer::{End, Memory, PeerInfo, Router, User, WebSocket, memory};
 use crate::{
     auth::Auth,
     builder::ServerBuilder,
+    contract::Contract,
     files::Files,
     hub::Hub,
     listen::{Bound, Serve, ServeError},
@@ -28,6 +29,7 @@ pub struct Server(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) router: Arc<Router>,
+    pub(crate) contract: Contract,
     pub(crate) auth: Option<Auth>,
     pub(crate) origins: Origins,
     pub(crate) path: Option<String>,
@@ -52,7 +54,13 @@ impl Server {
 
     /// The services, in the order in which they were added.
     pub fn services(&self) -> impl Iterator<Item = &'static ServiceSchema> {
-        self.0.router.services()
+        self.0.contract.services().iter().copied()
+    }
+
+    /// The services as data, with all of their types: what generators of other languages and comparisons of versions need.
+    #[cfg(feature = "schema")]
+    pub fn describe(&self) -> trunkline_core::Description {
+        trunkline_core::Description::of(self.services())
     }
 
     /// Listens on `addr` and serves until it is told to stop; see [`Serve`].

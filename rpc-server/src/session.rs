@@ -145,6 +145,7 @@ fn start<T: Transport>(
         user: user.as_ref().map(|user| user.id().to_owned()),
         ping_ms: millis(server.keep_alive.ping_every.unwrap_or_default()),
         limits: server.config.limits(),
+        services: server.contract.stale(&hello.hello().services),
         ..Welcome::default()
     };
     let link = hello.accept(Instant::now(), server.keep_alive.clone(), welcome).with_jitter(jitter());

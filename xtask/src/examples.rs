@@ -17,6 +17,9 @@ const ONCE: [&str; 1] = ["quickstart"];
 /// The examples that serve until they are ended, with the arguments that make them take a free port.
 const SERVERS: [(&str, &[&str]); 1] = [("conformance", &["--listen", "127.0.0.1:0", "--profile", "test"])];
 
+/// The examples that generate files: the step `generated` runs them.
+const GENERATORS: [&str; 1] = ["quickstart-rpc"];
+
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
     let examples = examples(repo);
     for name in ONCE {
@@ -28,7 +31,11 @@ pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
     for (name, args) in SERVERS {
         serve(repo, name, args)?;
     }
-    let known = |name: &str| ONCE.contains(&name) || SERVERS.iter().any(|(server, _)| *server == name);
+    let known = |name: &str| {
+        ONCE.contains(&name)
+            || GENERATORS.contains(&name)
+            || SERVERS.iter().any(|(server, _)| *server == name)
+    };
     match examples.iter().find(|name| !known(name)) {
         None => Ok(()),
         Some(name) => {

@@ -3,6 +3,7 @@
 //! Each task only puts commands in order that a person could type as well, and prints them before they run.
 
 mod bench;
+mod chromium;
 mod command;
 mod deny;
 #[cfg(test)]
@@ -11,21 +12,24 @@ mod docs;
 mod examples;
 mod fmt;
 mod fuzz;
+mod generated;
 mod lints;
 mod locks;
 mod msrv;
+mod npm;
 mod purity;
 mod repo;
 mod suite;
 mod tests;
 mod tools;
+mod typescript;
 mod workspaces;
 
 use std::{error::Error, num::NonZeroU32, process::ExitCode};
 
 use clap::{Parser, builder::PossibleValuesParser};
 
-use crate::{bench::Bench, command::Failure, repo::Repo, suite::AfterFailure};
+use crate::{bench::Bench, command::Failure, generated::Stale, repo::Repo, suite::AfterFailure};
 
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", about = "The tasks of this repository")]
@@ -39,6 +43,12 @@ enum Task {
         /// Only these steps; all of them unless named
         #[arg(value_name = "STEP", value_parser = PossibleValuesParser::new(suite::names()))]
         only: Vec<String>,
+    },
+    /// Generates what this repository keeps of what is generated: TypeScript, OpenRPC, the example's page
+    Gen {
+        /// Writes nothing, and fails if something is stale
+        #[arg(long)]
+        check: bool,
     },
     /// Measures
     #[command(subcommand)]
@@ -71,6 +81,8 @@ fn run(task: Task) -> Result<(), Failure> {
     match task {
         Task::Test { keep_going: true, only } => suite::run(&repo, AfterFailure::KeepGoing, &only),
         Task::Test { only, .. } => suite::run(&repo, AfterFailure::Stop, &only),
+        Task::Gen { check: true } => generated::run(&repo, Stale::Fail),
+        Task::Gen { check: false } => generated::run(&repo, Stale::Write),
         Task::Bench(bench) => bench.run(&repo),
         Task::Fuzz { seconds } => fuzz::run(&repo, seconds),
     }

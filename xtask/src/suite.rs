@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    command::Failure, deny, docs, examples, fmt, lints, locks, msrv, purity, repo::Repo, tests, workspaces,
+    command::Failure, deny, docs, examples, fmt, generated, lints, locks, msrv, purity, repo::Repo, tests,
+    typescript, workspaces,
 };
 
 /// One thing that CI checks, by its name.
@@ -22,6 +23,8 @@ const STEPS: &[Step] = &[
     ("deny", deny::run),
     ("tests", tests::run),
     ("examples", examples::run),
+    ("generated", generated::check),
+    ("typescript", typescript::run),
 ];
 
 /// How a step ended.

@@ -3,7 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Token,
+    Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, MetaNameValue, Token,
     ext::IdentExt,
     parse::{ParseStream, Parser},
 };
@@ -58,4 +58,19 @@ pub(crate) fn docs(attrs: &[Attribute]) -> String {
         Some(text.strip_prefix(' ').unwrap_or(&text).to_owned())
     });
     lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+/// The reason in `#[deprecated = ".."]` or `#[deprecated(note = "..")]`, empty if there is none; `None` for another attribute.
+pub(crate) fn deprecation(attr: &Attribute) -> Option<String> {
+    if !attr.path().is_ident("deprecated") {
+        return None;
+    }
+    if let Meta::NameValue(MetaNameValue { value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), .. }) =
+        &attr.meta
+    {
+        return Some(text.value());
+    }
+    let keys = foreign_keys(std::slice::from_ref(attr), "deprecated");
+    let note = keys.into_iter().find(|key| key.name == "note").and_then(|key| key.value);
+    Some(note.map(|note| note.value()).unwrap_or_default())
 }

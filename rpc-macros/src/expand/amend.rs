@@ -2,14 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{
-    Attribute, DeriveInput, Expr, ExprLit, Fields, GenericParam, Lit, Meta, MetaNameValue, Type, parse_quote,
-    visit_mut::VisitMut,
-};
+use syn::{Attribute, DeriveInput, Fields, GenericParam, Type, parse_quote, visit_mut::VisitMut};
 
 use super::{SCHEMA, data::has_codes};
 use crate::{
-    attr::{ForeignKey, foreign_keys},
+    attr::{ForeignKey, deprecation},
     model::{Data, Field, Variant},
     names::plain,
 };
@@ -54,25 +51,10 @@ impl VisitMut for Generators {
 
 /// ts-rs drops `#[deprecated]`, but keeps docs. Rust's own docs need no second note.
 fn deprecation_note(attr: &Attribute) -> Option<Attribute> {
-    if !attr.path().is_ident("deprecated") {
-        return None;
-    }
-    let note = match reason(attr) {
-        Some(reason) => format!(" @deprecated {reason}"),
-        None => " @deprecated".to_owned(),
-    };
+    let reason = deprecation(attr)?;
+    let note = format!(" @deprecated {reason}");
+    let note = note.trim_end();
     Some(parse_quote!(#[cfg_attr(not(doc), doc = #note)]))
-}
-
-/// The text in `#[deprecated = ".."]` or `#[deprecated(note = "..")]`.
-fn reason(attr: &Attribute) -> Option<String> {
-    if let Meta::NameValue(MetaNameValue { value: Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), .. }) =
-        &attr.meta
-    {
-        return Some(text.value());
-    }
-    let keys = foreign_keys(std::slice::from_ref(attr), "deprecated");
-    Some(keys.into_iter().find(|key| key.name == "note")?.value?.value())
 }
 
 fn container_attrs(data: &Data) -> Vec<Attribute> {

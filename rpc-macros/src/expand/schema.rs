@@ -33,6 +33,7 @@ pub(super) fn schema(service: &Service, private: &Private) -> TokenStream {
 fn method(method: &Method, private: &Private) -> TokenStream {
     let keys = &method.keys;
     let (name, docs) = (plain(method.ident()), attr::docs(&method.attrs));
+    let deprecated = option(method.attrs.iter().find_map(attr::deprecation));
     let wire = method.wire_names.iter().map(|name| &name.full);
     let params = method.travelling().map(|arg| param(arg, private));
     let body = method.body_param().is_some();
@@ -47,6 +48,7 @@ fn method(method: &Method, private: &Private) -> TokenStream {
             name: #name,
             wire: &[#(#wire),*],
             docs: #docs,
+            deprecated: #deprecated,
             params: &[#(#params),*],
             body: #body,
             public: #public,

@@ -101,16 +101,16 @@ fn a_service_is_what_one_would_write_by_hand() {
             }
 
             #[allow(dead_code, deprecated)]
-            impl<T: Chat> ChatServer<T> {
+            impl<__Service: Chat> ChatServer<__Service> {
                 #[doc = r" Serves `service`."]
-                pub fn new(service: T) -> Self {
+                pub fn new(service: __Service) -> Self {
                     Self { service }
                 }
             }
 
             #[automatically_derived]
             #[allow(deprecated)]
-            impl<T: Chat> Dispatch for ChatServer<T> {
+            impl<__Service: Chat> Dispatch for ChatServer<__Service> {
                 fn schema(&self) -> &'static ServiceSchema {
                     <ChatClient as Service>::SCHEMA
                 }
@@ -200,6 +200,7 @@ fn a_schema_says_everything_about_a_method() {
         /// Rooms.
         trait Chat {
             /// Says.
+            #[deprecated = "use `shout`"]
             #[method(alias("say", "/say"), requires = TEAM.eq(Team::Red), public, idempotent, timeout = "0.5s")]
             #[method(rate_limit(limit = 5, period = "10s", per = ip, disconnect))]
             async fn say(&self, user: Option<User>, r#in: String, #[default(1)] order: Order) -> u8;
@@ -219,6 +220,7 @@ fn a_schema_says_everything_about_a_method() {
                         name: "say",
                         wire: &["chat.say", "chat./say"],
                         docs: "Says.",
+                        deprecated: ::core::option::Option::Some("use `shout`"),
                         params: &[
                             ParamSchema { name: "In", has_default: false, ty: || TypeSchema::of::<String>() },
                             ParamSchema { name: "Order", has_default: true, ty: || { assert_wire::<Order>(); TypeSchema::of::<Order>() } }

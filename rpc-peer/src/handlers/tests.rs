@@ -16,6 +16,7 @@ static METHOD: MethodSchema = MethodSchema {
     name: "m",
     wire: &["m"],
     docs: "",
+    deprecated: None,
     params: &[],
     body: false,
     public: false,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use proptest::{collection, option, prelude::*};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::{
-    Code, Codec, Error, Failure, Goaway, Hello, Limits, Message, Payload, Publication, Request, RequestHead,
-    RequestId, Resume, ValueHead, Welcome,
+    Code, Codec, Error, Failure, Goaway, Hashes, Hello, Limits, Message, Payload, Publication, Request,
+    RequestHead, RequestId, Resume, ValueHead, Welcome,
 };
 
 pub(super) fn message(codec: Codec) -> impl Strategy<Value = Message> {
@@ -78,7 +78,6 @@ fn payload(codec: Codec) -> impl Strategy<Value = Payload> {
 fn hello() -> impl Strategy<Value = Hello> {
     let resume =
         (text(), text(), number()).prop_map(|(session, token, taken)| Resume { session, token, taken });
-    let services = option::of(text().prop_map(|hash| Map::from_iter([("Chat".to_owned(), json!(hash))])));
     let parts = (
         text(),
         option::of(text()),
@@ -86,7 +85,7 @@ fn hello() -> impl Strategy<Value = Hello> {
         option::of(resume),
         any::<bool>(),
         limits(),
-        services,
+        hashes(),
     );
     parts.prop_map(|(client, uid, token, resume, js, limits, services)| Hello {
         v: 1,
@@ -100,6 +99,10 @@ fn hello() -> impl Strategy<Value = Hello> {
     })
 }
 
+fn hashes() -> impl Strategy<Value = Hashes> {
+    collection::btree_map(text(), text(), 0..3)
+}
+
 fn limits() -> impl Strategy<Value = Limits> {
     any::<(u32, u32)>().prop_map(|(packet, in_flight)| Limits { packet, in_flight })
 }
@@ -107,8 +110,13 @@ fn limits() -> impl Strategy<Value = Limits> {
 fn welcome() -> impl Strategy<Value = Welcome> {
     let session = (text(), option::of(text()), any::<bool>(), number(), text());
     let times = (number(), number(), number(), option::of(number()));
-    (session, times, limits()).prop_map(
-        |((session, user, resumed, taken, token), (resume_ms, ping_ms, spread_ms, expires_ms), limits)| {
+    (session, times, limits(), hashes()).prop_map(
+        |(
+            (session, user, resumed, taken, token),
+            (resume_ms, ping_ms, spread_ms, expires_ms),
+            limits,
+            services,
+        )| {
             Welcome {
                 v: 1,
                 session,
@@ -121,6 +129,7 @@ fn welcome() -> impl Strategy<Value = Welcome> {
                 spread_ms,
                 expires_ms,
                 limits,
+                services,
             }
         },
     )

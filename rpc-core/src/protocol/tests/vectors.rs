@@ -91,7 +91,7 @@ fn frames() -> Vec<Value> {
             json!({
                 "kind": "welcome", "v": 1, "session": "s-81", "user": "ada", "resumed": true, "taken": 17,
                 "token": "next", "resume_ms": 120000, "ping_ms": 25000, "spread_ms": 5000, "expires_ms": 3600000,
-                "limits": limits,
+                "limits": limits, "services": {"Chat": "91c0"},
             }),
         ),
         ("request", json!({"kind": "request", "id": 1, "method": "say", "head": {}, "params": ["lobby", "hi"]})),

@@ -10,56 +10,11 @@ use std::{
     time::Duration,
 };
 
-use trunkline::{
-    Attr, CallError, Client, Code, Connection, Credentials, Result, Server, User, attr, data, has, service,
-};
+use trunkline::{CallError, Client, Code, Connection, Credentials, Result, Server, User};
 
-// The contract: what server and clients share.
+use crate::contract::{Chat, ChatClient, ChatError, ChatServer, Message, ROOM};
 
-/// The room that a session has joined.
-const ROOM: Attr<String> = attr("room");
-
-/// Something that was said.
-#[data]
-#[derive(Debug, Clone)]
-pub struct Message {
-    pub id: u64,
-    pub from: String,
-    pub text: String,
-}
-
-/// Why the chat says no.
-#[data(error)]
-#[derive(Debug, thiserror::Error)]
-pub enum ChatError {
-    #[error("there is no room {room}")]
-    NoSuchRoom { room: String },
-}
-
-/// A chat with rooms.
-#[service]
-pub trait Chat {
-    /// The rooms that there are.
-    #[method(public, idempotent)]
-    async fn rooms(&self) -> Vec<String>;
-
-    /// Enters a room; a session is in one room at a time.
-    async fn join(&self, conn: Connection, room: String) -> Result<(), ChatError>;
-
-    /// Says something in the room that was joined: five times in ten seconds.
-    #[method(requires = has(ROOM), rate_limit = "5/10s")]
-    async fn say(&self, user: User, conn: Connection, text: String) -> Result<Message, ChatError>;
-
-    /// What was said in a room, the latest first.
-    async fn history(&self, room: String, #[default(10)] limit: u32) -> Result<Vec<Message>, ChatError>;
-
-    /// Gives a room time to think.
-    async fn think(&self, seconds: u64) -> String;
-
-    /// Tells that somebody is typing; nobody waits for it.
-    #[method(oneway)]
-    async fn typing(&self, user: User);
-}
+pub mod contract;
 
 // The server: `self` is the state.
 
@@ -180,20 +135,27 @@ async fn transcript(url: &str) -> Result<(), Box<dyn std::error::Error>> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let once = std::env::args().any(|arg| arg == "--once");
     let server = Server::builder()
         .service(ChatServer::new(Rooms::new(&["lobby", "kitchen"])))
         .auth(authenticate)
+        .path("/rpc")
+        .files(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart/web"))
         .build()?;
-    let bound = server.bind("127.0.0.1:0").await?;
-    let url = format!("ws://{}", bound.local_addr()?);
+    let bound = match server.bind("127.0.0.1:8080").await {
+        Ok(bound) if !once => bound,
+        // Taken, or not needed: any free port will do.
+        _ => server.bind("127.0.0.1:0").await?,
+    };
+    let addr = bound.local_addr()?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(bound.run_until(async { drop(stopped.await) }));
 
-    println!("serving chat on {url}\n");
-    transcript(&url).await?;
+    println!("serving chat on ws://{addr}/rpc\n");
+    transcript(&format!("ws://{addr}/rpc")).await?;
 
-    if !std::env::args().any(|arg| arg == "--once") {
-        println!("\nstill serving on {url}: Ctrl-C ends it");
+    if !once {
+        println!("\nstill serving: open http://{addr}/ in a browser; Ctrl-C ends it");
         tokio::signal::ctrl_c().await?;
     }
     let _ = stop.send(());
