@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+/**
+ * `trunkline gen`: fetches the generated file from a running server, for those who have no Rust toolchain. The server has to
+ * allow it.
+ */
+
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { parseArgs } from "node:util";
+import { connect } from "./client.ts";
+import { isRpcError } from "./error.ts";
+
+const USAGE = `Usage: trunkline gen <url> --out <file> [--check] [--token <token>]
+
+  --out <file>      where the TypeScript goes; it is written only if it has changed
+  --check           write nothing, and fail if the file is not what the server has
+  --token <token>   the credential: the variable TRUNKLINE_TOKEN unless set`;
+
+/** Whether everything is as it should be. */
+async function gen(url: string, out: string, check: boolean, token: string | undefined): Promise<boolean> {
+  const fresh = await fetchTypes(url, token);
+  const old = await readFile(out, "utf8").catch(() => undefined);
+  if (old === fresh) return true;
+  if (check) {
+    console.error(`${out} is not what ${url} has: run the same without --check`);
+    return false;
+  }
+  await mkdir(dirname(out), { recursive: true });
+  await writeFile(out, fresh);
+  console.log(`${out} written`);
+  return true;
+}
+
+async function fetchTypes(url: string, token: string | undefined): Promise<string> {
+  const client = connect(url, { token });
+  try {
+    await client.ready;
+    const source = await client.call("rpc.typescript");
+    if (typeof source !== "string")
+      throw new TypeError("the server answered rpc.typescript with something else than text");
+    return source;
+  } catch (error) {
+    if (isRpcError(error) && error.code === "UNIMPLEMENTED") {
+      throw new Error("this server does not give its types away: allow it in its builder, or generate with cargo", {
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    await client.close();
+  }
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      out: { type: "string" },
+      check: { type: "boolean", default: false },
+      token: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  const [command, url, ...rest] = positionals;
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  if (command !== "gen" || !url || rest.length > 0 || !values.out) {
+    console.error(USAGE);
+    return 2;
+  }
+  return (await gen(url, values.out, values.check, values.token ?? process.env.TRUNKLINE_TOKEN)) ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`trunkline: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = error instanceof TypeError && "code" in error ? 2 : 1;
+}

@@ -1,0 +1,318 @@
+/**
+ * The client: what users hold. It dials, makes stubs and calls, and tells what becomes of the connection.
+ */
+
+import { platformSocket } from "#socket";
+import { type Call, type CallOptions, newCall } from "./call.ts";
+import type { Codec, Payload } from "./codec.ts";
+import { type AppError, failed, type RpcError, reason } from "./error.ts";
+import { json } from "./json.ts";
+import { type Close, Link, MAX_PACKET, subprotocol } from "./link.ts";
+import { understand } from "./outcome.ts";
+import { FAIL, type Failure, type Hello, type Welcome } from "./protocol.ts";
+import { type MethodDef, type Revival, type ServiceDef, stub } from "./service.ts";
+import { CANCELLED, type Outcome, Session } from "./session.ts";
+import type { SocketClass } from "./socket.ts";
+
+/** What is settled when a client is made; everything has a default. */
+export interface ClientOptions {
+  /**
+   * The credential: a string, or a function that fetches one, which is asked on dialling. A server that does not accept it
+   * refuses the client with `UNAUTHENTICATED`.
+   */
+  readonly token?: Token | undefined;
+  /** How calls are written: JSON unless set to `msgpack` of `trunkline/msgpack`. */
+  readonly codec?: Codec | undefined;
+  /** How long a call may take that does not say, in milliseconds: 30,000 unless set. It then fails with `DEADLINE_EXCEEDED`. */
+  readonly timeout?: number | undefined;
+  /** How long dialling and logging in may take together, in milliseconds: 10,000 unless set. */
+  readonly connectTimeout?: number | undefined;
+  /** Who the client says it is. It proves nothing. */
+  readonly uid?: string | undefined;
+  /** The WebSocket to dial with: the platform's unless set. In Node 20, which has none, that is the one of the package `ws`. */
+  readonly WebSocket?: SocketClass | undefined;
+}
+
+/** A credential, or what fetches it. */
+export type Token = string | (() => string | null | undefined | Promise<string | null | undefined>);
+
+/** What a connection is doing: `"connecting"` until the server has accepted, `"closed"` for good. */
+export type State = "connecting" | "open" | "closed";
+
+/** One connection to a server; {@link connect} makes it. */
+export interface Client extends AsyncDisposable {
+  /** Resolves when the server has accepted the client; rejects with an {@link RpcError} when there is no connection in the end. */
+  readonly ready: Promise<void>;
+  /** What the connection is doing. */
+  readonly state: State;
+  /** Who the server takes this client for; `undefined` before a login. */
+  readonly user: string | undefined;
+  /**
+   * The stub of a service: an object with its methods. The same one each time.
+   *
+   * ```ts
+   * const chat = client.service(Chat);
+   * await chat.say("lobby", "hi");
+   * ```
+   */
+  service<S>(def: ServiceDef<S>): S;
+  /**
+   * Calls a method by its name on the wire, without generated code. `params` are an array by position or an object by name;
+   * what the result is, is not checked.
+   */
+  call<T = unknown, E extends AppError = never>(method: string, params?: unknown, options?: CallOptions): Call<T, E>;
+  /** Listens to what the server sends by the name `event`. The result stops listening. */
+  on<T = unknown>(event: string, listener: (value: T) => void): () => void;
+  /** Tells of each change of {@link Client.state}, of the last one with the reason. The result stops it. */
+  onState(listener: (state: State, close?: Close) => void): () => void;
+  /** Closes the connection; resolves when it is. What was sent before still arrives; calls in flight fail with `UNAVAILABLE`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Begins to connect. Calls may be made at once: they wait until the connection is there.
+ *
+ * The URL may be relative to the page, as in `"/rpc"`; `http` and `https` mean `ws` and `wss`. Throws a `TypeError` if it cannot
+ * be dialled at all.
+ *
+ * ```ts
+ * const client = connect("/rpc", { token: () => localStorage.getItem("token") });
+ * ```
+ */
+export function connect(url: string | URL, options: ClientOptions = {}): Client {
+  return new Connection(absolute(url), options);
+}
+
+/** The URL as a WebSocket takes it. */
+function absolute(url: string | URL): string {
+  const page = globalThis.location?.href;
+  try {
+    const { protocol, href } = new URL(url, page);
+    if (/^(http|ws)s?:$/.test(protocol)) return href.replace(/^http/, "ws").replace(/#.*/, "");
+  } catch {
+    // Said below, with what to write instead.
+  }
+  throw new TypeError(
+    `\`${url}\` cannot be dialled: write it as \`wss://host/path\`${page ? "" : ", as there is no page here"}`,
+  );
+}
+
+/** How long a call may take unless something else is said, here and on servers. */
+const CALL_TIMEOUT = 30_000;
+
+/** What the client calls itself in the hello. */
+const NAME = "trunkline-ts 0.1.0";
+
+type Listener = (...args: never[]) => void;
+
+class Connection implements Client {
+  readonly ready: Promise<void>;
+  state: State = "connecting";
+  user: string | undefined;
+  readonly #options: ClientOptions;
+  readonly #codec: Codec;
+  readonly #session: Session;
+  readonly #stubs = new Map<unknown, unknown>();
+  readonly #hashes: Record<string, string> = {};
+  readonly #events = new Map<string, Set<Listener>>();
+  readonly #states = new Set<Listener>();
+  #link: Link | undefined;
+  #token: string | undefined;
+  #patience: ReturnType<typeof setTimeout> | undefined;
+  #accept!: () => void;
+  #reject!: (error: Error) => void;
+
+  constructor(url: string, options: ClientOptions) {
+    this.#options = options;
+    this.#codec = options.codec ?? json;
+    this.#session = new Session(this.#codec, (name, params) => this.#event(name, params));
+    this.ready = new Promise((resolve, reject) => {
+      this.#accept = resolve;
+      this.#reject = reject;
+    });
+    // Who does not look at it learns the same from the calls.
+    this.ready.catch(() => {});
+    this.#dial(url);
+  }
+
+  service<S>(def: ServiceDef<S>): S {
+    if (!this.#stubs.has(def)) {
+      this.#hashes[def.name] = def.hash;
+      this.#stubs.set(
+        def,
+        stub(def, (name, params, options, method) => this.#call(name, params, options, method, def)),
+      );
+    }
+    return this.#stubs.get(def) as S;
+  }
+
+  call<T, E extends AppError>(method: string, params?: unknown, options?: CallOptions): Call<T, E> {
+    return this.#call(method, params, options) as Call<T, E>;
+  }
+
+  on<T>(event: string, listener: (value: T) => void): () => void {
+    const listeners = this.#events.get(event) ?? new Set();
+    this.#events.set(event, listeners);
+    return add(listeners, listener);
+  }
+
+  onState(listener: (state: State, close?: Close) => void): () => void {
+    return add(this.#states, listener);
+  }
+
+  async close(): Promise<void> {
+    this.#session.flush();
+    this.#end({ code: 1000, reason: "closed by this client" });
+    await this.#link?.close(1000);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #dial(url: string): Promise<void> {
+    const { token, WebSocket, connectTimeout = 10_000 } = this.#options;
+    const late = () => {
+      this.#end({ code: 1006, reason: `no connection within ${connectTimeout / 1000} seconds` });
+      this.#link?.close(1000);
+    };
+    this.#patience = setTimeout(late, connectTimeout);
+    try {
+      const Socket = WebSocket ?? (await platformSocket());
+      this.#token = (typeof token === "function" ? await token() : token) ?? undefined;
+      if (this.state === "closed") return;
+      this.#link = new Link(new Socket(url, [subprotocol(this.#codec)]), this.#codec, {
+        hello: () => this.#hello(),
+        early: (fill) => this.#session.early(fill),
+        welcomed: (welcome, link) => this.#welcomed(welcome, link),
+        handle: (frame) => this.#session.handle(frame),
+        ended: (close) => this.#end(close),
+      });
+    } catch (error) {
+      this.#end({ code: 1006, reason: reason(error) }, undefined, error);
+    }
+  }
+
+  #hello(): Hello {
+    const limits = { packet: MAX_PACKET, in_flight: 1024 };
+    return {
+      v: 1,
+      client: NAME,
+      uid: this.#options.uid,
+      token: this.#token,
+      js: 1,
+      limits,
+      services: this.#stubs.size > 0 ? this.#hashes : undefined,
+    };
+  }
+
+  #welcomed({ user, limits, services = {} }: Welcome, link: Link): void {
+    if (this.#token !== undefined && user === undefined) {
+      const refused = { code: "UNAUTHENTICATED", message: "the server did not accept the token" };
+      this.#end({ code: 1000, reason: refused.message }, refused);
+      link.close(1000);
+      return;
+    }
+    clearTimeout(this.#patience);
+    const stale = Object.keys(services).filter((name) => Object.hasOwn(this.#hashes, name));
+    if (stale.length > 0) {
+      console.warn(
+        `trunkline: the generated file with ${stale.join(", ")} is from another version than the server: generate it again`,
+      );
+    }
+    this.user = user;
+    this.#session.attach(link, limits);
+    this.#accept();
+    this.#become("open");
+  }
+
+  #end(close: Close, failure?: Failure, cause?: unknown): void {
+    if (this.state === "closed") return;
+    clearTimeout(this.#patience);
+    const why = close.reason ? `${close.code}: ${close.reason}` : close.code;
+    const message = this.state === "open" ? `the connection is closed (${why})` : `there is no connection (${why})`;
+    const ending = failure ?? { code: "UNAVAILABLE", message };
+    this.#reject(failed("", ending, cause));
+    this.#session.end(ending, `the connection was lost before the answer (${why})`);
+    this.#become("closed", close);
+  }
+
+  #become(state: State, close?: Close): void {
+    this.state = state;
+    tell(this.#states, state, close);
+  }
+
+  #event(name: string, params: Payload): void {
+    const listeners = this.#events.get(name);
+    if (!listeners?.size) return;
+    let value: unknown;
+    try {
+      value = params();
+    } catch {
+      // There is nobody who could be told, and the connection is not to blame.
+      return;
+    }
+    tell(listeners, Array.isArray(value) ? value[0] : value);
+  }
+
+  #call(
+    name: string,
+    params: unknown,
+    options: CallOptions = {},
+    method?: MethodDef,
+    revival?: Revival,
+  ): Call<unknown, AppError> {
+    const usual = this.#options.timeout ?? CALL_TIMEOUT;
+    const { signal, timeout = usual, meta } = options;
+    return newCall((resolve, reject) => {
+      let giveUp: (() => void) | undefined;
+      const abort = () => giveUp?.();
+      const end = (outcome: Outcome) => {
+        signal?.removeEventListener("abort", abort);
+        try {
+          resolve(understand(name, outcome, method, revival));
+        } catch (error) {
+          reject(error as RpcError);
+        }
+      };
+      if (signal?.aborted) return end([FAIL, CANCELLED]);
+      try {
+        const encoded =
+          params === undefined ? undefined : this.#codec.encode(params, method?.x && revival?.revive?.write);
+        signal?.addEventListener("abort", abort);
+        const tell = Number.isFinite(timeout) && (options.timeout !== undefined || usual !== CALL_TIMEOUT);
+        giveUp = this.#session.call({
+          method: name,
+          params: encoded,
+          oneway: method?.k === 1,
+          timeout,
+          tell,
+          meta,
+          end,
+        });
+      } catch (error) {
+        end([FAIL, { code: "INVALID_ARGUMENT", message: `the parameters cannot be encoded: ${reason(error)}` }]);
+      }
+    });
+  }
+}
+
+function add(listeners: Set<Listener>, listener: Listener): () => void {
+  // Of its own, so that the same function can listen twice.
+  const own: Listener = (...args) => listener(...args);
+  listeners.add(own);
+  return () => listeners.delete(own);
+}
+
+function tell(listeners: Iterable<Listener>, ...args: unknown[]): void {
+  for (const listener of [...listeners]) {
+    try {
+      listener(...(args as never[]));
+    } catch (error) {
+      // It is the listener's, and none of the others' business.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * Trunkline's client: typed calls to a Rust server over one WebSocket.
+ *
+ * @module
+ */
+
+export type { Call, CallOptions, Result } from "./call.ts";
+export { type Client, type ClientOptions, connect, type State, type Token } from "./client.ts";
+export type { Codec, Packet, Payload, Replacer } from "./codec.ts";
+export { type AppError, type Code, type ErrorFields, isRpcError, RpcError } from "./error.ts";
+export type { Close } from "./link.ts";
+export type { MethodDef, Plan, Plans, Revive, ServiceDef } from "./service.ts";
+export type { Socket, SocketClass, SocketEvent } from "./socket.ts";

@@ -1,0 +1,157 @@
+/**
+ * A link: one socket, from the hello to the close. It shakes hands, answers pings, notices silence, and turns packets into
+ * frames; whom the frames are for is its user's business.
+ *
+ * A browser closes with 1000 or 3000 to 4999 only. Where `docs/protocol.md` says 1003, for a packet of the wrong kind, and
+ * 1009, for one that is too large, this client says 4400, everywhere alike.
+ */
+
+import { Broken, type Codec, MAX_FRAMES, type Packet } from "./codec.ts";
+import { decode, type Frame, HELLO, type Hello, PING, PONG, WELCOME, type Welcome } from "./protocol.ts";
+import type { Outlet } from "./session.ts";
+import type { Socket, SocketEvent } from "./socket.ts";
+
+/** Why a connection ended. */
+export interface Close {
+  /** The code of the WebSocket's close; 1006 if there was none. `docs/protocol.md` lists them. */
+  readonly code: number;
+  /** What was said about it; may be empty. */
+  readonly reason: string;
+}
+
+/** Whom a link is for. */
+export interface LinkUser {
+  /** What to say first. */
+  hello(): Hello;
+  /** Frames of so many bytes that go along with it. */
+  early(fill: number): Packet[];
+  /** The server has accepted. */
+  welcomed(welcome: Welcome, link: Link): void;
+  /** A frame has come that is not the link's own. */
+  handle(frame: Frame): void;
+  /** Nothing more comes. Is called once. */
+  ended(close: Close): void;
+}
+
+/** The state of one socket. */
+export class Link implements Outlet {
+  readonly #socket: Socket;
+  readonly #codec: Codec;
+  readonly #user: LinkUser;
+  #welcomed = false;
+  #ended = false;
+  #heardAt = 0;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  /** What the socket has said of its failure. */
+  #trouble = "";
+
+  constructor(socket: Socket, codec: Codec, user: LinkUser) {
+    this.#socket = socket;
+    this.#codec = codec;
+    this.#user = user;
+    socket.binaryType = "arraybuffer";
+    const on = (type: string, act: (event: SocketEvent) => void) => {
+      socket.addEventListener(type, (event) => {
+        if (!this.#ended) act(event);
+      });
+    };
+    on("open", () => this.#open());
+    on("message", ({ data }) => this.#take(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
+    on("close", ({ code, reason }) => this.#end({ code: code ?? 1006, reason: reason || this.#trouble }));
+    on("error", ({ message }) => {
+      this.#trouble = message ?? "";
+      // A close follows, but not from every socket.
+      setTimeout(() => this.#end({ code: 1006, reason: this.#trouble }), 1000);
+    });
+  }
+
+  send(packet: Packet): void {
+    if (!this.#ended) this.#socket.send(packet);
+  }
+
+  hasRoom(): boolean {
+    return this.#socket.bufferedAmount < MARK;
+  }
+
+  /** Ends the link; the result resolves when the socket is closed. What was sent before still arrives. */
+  close(code: number, reason = ""): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      for (const type of ["close", "error"]) this.#socket.addEventListener(type, () => resolve());
+    });
+    this.#end({ code, reason });
+    this.#socket.close(code, reason);
+    return closed;
+  }
+
+  #open(): void {
+    if (this.#socket.protocol !== subprotocol(this.#codec)) {
+      this.close(4400, "the server does not speak the subprotocol that was asked for");
+      return;
+    }
+    const hello = this.#codec.frame([HELLO, this.#user.hello()]);
+    // The server need not take more than this before it has answered.
+    const early = this.#user.early((16 << 10) - this.#codec.size(hello) - 1);
+    this.send(this.#codec.join([hello, ...early]));
+  }
+
+  #take(packet: Packet): void {
+    this.#heardAt = performance.now();
+    try {
+      this.#handle(packet);
+    } catch (error) {
+      const { code, message } = error instanceof Broken ? error : new Broken("a frame cannot be read");
+      this.close(code, message);
+    }
+  }
+
+  #handle(packet: Packet): void {
+    if (typeof packet !== typeof this.#codec.join([])) throw new Broken("a packet is of the wrong kind: 1003");
+    if (packet.length > MAX_PACKET) throw new Broken(`a packet is larger than ${MAX_PACKET} bytes: 1009`);
+    let count = 0;
+    let ping: number | undefined;
+    for (const bytes of this.#codec.split(packet)) {
+      if (++count > MAX_FRAMES) throw new Broken(`a packet has more than ${MAX_FRAMES} frames`);
+      const frame = decode(this.#codec, bytes);
+      if (!this.#welcomed) this.#welcome(frame);
+      else if (frame[0] === PING) ping = frame[1];
+      else this.#user.handle(frame);
+      if (this.#ended) return;
+    }
+    // One answer is enough for many.
+    if (ping !== undefined) this.send(this.#codec.frame([PONG, ping]));
+  }
+
+  #welcome(frame: Frame): void {
+    if (frame[0] !== WELCOME) throw new Broken("the first frame is not a welcome");
+    const [, welcome] = frame;
+    if (welcome.v !== 1) throw new Broken("the server speaks another version of the protocol");
+    this.#welcomed = true;
+    if (welcome.ping_ms) this.#watch(Math.max(35_000, welcome.ping_ms + 10_000));
+    this.#user.welcomed(welcome, this);
+  }
+
+  /** Ends the link if nothing is heard for `patience` milliseconds. */
+  #watch(patience: number): void {
+    const left = this.#heardAt + patience - performance.now();
+    if (left <= 0) this.close(4410, "nothing was heard from the server");
+    else this.#silence = setTimeout(() => this.#watch(patience), Math.min(left, 2 ** 31 - 1));
+  }
+
+  #end(close: Close): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#silence);
+    this.#user.ended(close);
+  }
+}
+
+/** What the client offers and the server has to take up. */
+export function subprotocol(codec: Codec): string {
+  return `trunkline.v1.${codec.name}`;
+}
+
+/** The largest packet that is taken, in bytes; the server is told. */
+export const MAX_PACKET: number = 1 << 20;
+
+/** From how many unsent bytes on calls wait. */
+const MARK = 256 << 10;

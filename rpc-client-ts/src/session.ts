@@ -1,0 +1,305 @@
+/**
+ * A session: the calls made here, whatever socket carries them. It gives out ids, keeps the peer's limits, counts deadlines
+ * down, and gathers frames into packets. It knows no socket, only where packets go ({@link Outlet}), and no values, only
+ * payloads.
+ */
+
+import { Broken, type Codec, MAX_HEAD, type Packet, type Payload } from "./codec.ts";
+import {
+  CANCEL,
+  ERROR,
+  FAIL,
+  type Failure,
+  type Frame,
+  HELLO,
+  type Head,
+  type Limits,
+  NOTIFY,
+  OK,
+  REQUEST,
+  unavailable,
+  WELCOME,
+} from "./protocol.ts";
+
+/** How a call ended: with a value, with a typed error, or with an error of Trunkline's own. */
+export type Outcome = [kind: typeof OK | typeof ERROR, value: Payload] | [kind: typeof FAIL, failure: Failure];
+
+/** A call as its maker hands it over. */
+export interface Request {
+  readonly method: string;
+  /** The encoded parameters, if there are any. */
+  readonly params: Packet | undefined;
+  /** Whether it has no answer. It then ends when it is on its way. */
+  readonly oneway: boolean;
+  /** How long it may take, in milliseconds; may be infinite. */
+  readonly timeout: number;
+  /** Whether the peer is told how long. */
+  readonly tell: boolean;
+  /** What is sent beside the parameters. */
+  readonly meta: Readonly<Record<string, unknown>> | undefined;
+  /** Is called once. */
+  end(outcome: Outcome): void;
+}
+
+/** Where packets go. */
+export interface Outlet {
+  send(packet: Packet): void;
+  /** Whether so little waits to be sent that more may be added. */
+  hasRoom(): boolean;
+}
+
+/** A call between its making and its end. */
+interface Pending {
+  readonly request: Request;
+  /** When it ends at the latest, on the clock of `performance.now`. */
+  readonly deadline: number;
+  readonly timer: ReturnType<typeof setTimeout> | undefined;
+  /** What its frame takes at most, in bytes. */
+  readonly bound: number;
+  /** Its id, once it has been sent. */
+  id?: number;
+}
+
+/** The calls made here. */
+export class Session {
+  readonly #codec: Codec;
+  readonly #onEvent: (name: string, params: Payload) => void;
+  #outlet: Outlet | undefined;
+  #limits: Limits = DEFAULTS;
+  /** Calls that wait, in their order. */
+  readonly #unsent = new Set<Pending>();
+  /** Requests that the peer has not answered; `undefined` for one that was given up here, which the peer still counts. */
+  readonly #sent = new Map<number, Pending | undefined>();
+  /** Cancellations and refusals, which go before calls. */
+  readonly #urgent: Packet[] = [];
+  #lastId: number;
+  #lastPeerId = 0;
+  #awake = false;
+  #ended: Failure | undefined;
+
+  /** `lastId` is the last id that was used. */
+  constructor(codec: Codec, onEvent: (name: string, params: Payload) => void, lastId = -1) {
+    this.#codec = codec;
+    this.#onEvent = onEvent;
+    this.#lastId = lastId;
+  }
+
+  /**
+   * Makes a call, which ends at once if it can never be sent. The result gives it up.
+   *
+   * Throws if what stands beside the parameters cannot be encoded.
+   */
+  call(request: Request): () => void {
+    const { method, params, meta, timeout } = request;
+    const beside = meta ? this.#codec.size(this.#codec.encode({ m: meta })) : 0;
+    const size = params === undefined ? 0 : this.#codec.size(params);
+    const failure = this.#ended ?? this.#refuse(size, beside, timeout);
+    if (failure) {
+      request.end([FAIL, failure]);
+      return () => {};
+    }
+    const expire = () => this.#giveUp(pending, LATE);
+    const pending: Pending = {
+      request,
+      deadline: performance.now() + timeout,
+      timer: timeout < Number.POSITIVE_INFINITY ? setTimeout(expire, Math.min(timeout, MAX_TIMER)) : undefined,
+      // A character of the name takes six bytes if it has to be escaped; id, deadline and brackets take less than the rest.
+      bound: size + beside + method.length * 6 + 64,
+    };
+    this.#unsent.add(pending);
+    this.#wake();
+    return () => this.#giveUp(pending, CANCELLED);
+  }
+
+  /** Frames of `fill` bytes at most that go along with the hello, when the peer's limits are not known yet. */
+  early(fill: number): Packet[] {
+    return this.#gather(fill, fill);
+  }
+
+  /** Goes on with a link, whose peer takes so much, and sends what has waited. */
+  attach(outlet: Outlet, limits: Partial<Limits> | undefined): void {
+    const { packet, in_flight } = { ...DEFAULTS, ...limits };
+    this.#limits = { packet: Math.max(packet, 1024), in_flight };
+    this.#outlet = outlet;
+    this.flush();
+  }
+
+  /** Sends now what would be sent at the end of the turn. */
+  readonly flush = (): void => {
+    this.#awake = false;
+    const fill = Math.min(FILL, this.#limits.packet);
+    while (this.#outlet?.hasRoom()) {
+      const frames = this.#gather(fill, Number.POSITIVE_INFINITY);
+      if (frames.length === 0) return;
+      this.#outlet.send(this.#codec.join(frames));
+    }
+    // No socket tells when it has sent something.
+    if (this.#outlet) {
+      this.#awake = true;
+      setTimeout(this.flush, 10);
+    }
+  };
+
+  /** Ends every call with `failure`, also those to come; those that were sent, for whose outcome it is unknown, as `lost`. */
+  end(failure: Failure, lost: string): void {
+    this.#ended = failure;
+    this.#outlet = undefined;
+    const [sent, unsent] = [[...this.#sent.values()], [...this.#unsent]];
+    this.#sent.clear();
+    this.#unsent.clear();
+    for (const pending of sent) {
+      if (pending) finish(pending, [FAIL, { ...failure, message: lost, executed: true }]);
+    }
+    for (const pending of unsent) finish(pending, [FAIL, failure]);
+  }
+
+  /** Takes in a frame that is not the link's own. Throws if the peer may not send it. */
+  handle(frame: Frame): void {
+    switch (frame[0]) {
+      case OK:
+      case ERROR: {
+        const message = unavailable(frame[2]);
+        const failure = { code: "UNIMPLEMENTED", message: message ?? "", executed: true };
+        this.#answered(frame[1], message ? [FAIL, failure] : [frame[0], frame[3]]);
+        break;
+      }
+      case FAIL:
+        this.#answered(frame[1], [FAIL, frame[2]]);
+        break;
+      case NOTIFY:
+        if (!unavailable(frame[2])) this.#onEvent(frame[1], frame[3]);
+        break;
+      case REQUEST:
+        this.#refuseRequest(frame[1], frame[3]);
+        break;
+      case HELLO:
+      case WELCOME:
+        throw new Broken("a second welcome, or a hello from the server");
+      // The others belong to what this version does not have, and have no effect.
+    }
+  }
+
+  #answered(id: number, outcome: Outcome): void {
+    const pending = this.#sent.get(id);
+    // The slot is free now, also that of a call which was given up.
+    this.#sent.delete(id);
+    if (pending) finish(pending, outcome);
+    if (this.#lastId >= MAX_ID && this.#sent.size === 0) throw new Broken("no ids are left", 4440);
+    this.#wake();
+  }
+
+  #refuseRequest(id: number, head: Head): void {
+    if (id % 2 === 1 || id <= this.#lastPeerId) throw new Broken("a request has an id that the server may not use");
+    this.#lastPeerId = id;
+    const message = unavailable(head) ?? "this client serves no methods";
+    this.#urge([FAIL, id, { code: "UNIMPLEMENTED", message }]);
+    if (this.#urgent.length > MAX_URGENT) throw new Broken("the server does not read the answers to its calls", 4431);
+  }
+
+  #giveUp(pending: Pending, failure: Failure): void {
+    const { id } = pending;
+    if (id === undefined) {
+      if (!this.#unsent.delete(pending)) return;
+    } else {
+      if (this.#sent.get(id) !== pending) return;
+      this.#sent.set(id, undefined);
+      this.#urge([CANCEL, id]);
+    }
+    finish(pending, [FAIL, { ...failure, executed: id !== undefined }]);
+    this.#wake();
+  }
+
+  /** Why a call can never be sent, if so. */
+  #refuse(size: number, beside: number, timeout: number): Failure | undefined {
+    if (!(timeout > 0)) return { code: "DEADLINE_EXCEEDED", message: "there is no time for the call" };
+    if (beside <= MAX_HEAD) return this.#tooLarge(size);
+    const message = `what is sent beside the parameters takes ${beside} bytes of at most ${MAX_HEAD}`;
+    return { code: "INVALID_ARGUMENT", message };
+  }
+
+  #tooLarge(size: number): Failure | undefined {
+    const { packet } = this.#limits;
+    const message = `the call takes ${size} bytes and the peer accepts packets of ${packet}`;
+    return size > packet ? { code: "INVALID_ARGUMENT", message } : undefined;
+  }
+
+  #urge(fields: readonly unknown[]): void {
+    this.#urgent.push(this.#codec.frame(fields));
+    this.#wake();
+  }
+
+  /** Sends at the end of the turn, so that what is wished for together travels together. */
+  #wake(): void {
+    if (this.#awake || !this.#outlet) return;
+    this.#awake = true;
+    queueMicrotask(this.flush);
+  }
+
+  /** The frames of the next packet: `fill` bytes of them, or one that is larger if it fits into `alone`. */
+  #gather(fill: number, alone: number): Packet[] {
+    const frames: Packet[] = [];
+    // Even the smallest frames are then fewer than the 4,096 that a packet may have.
+    for (let size = 0; size < fill; ) {
+      const frame = this.#next(frames.length > 0 ? fill - size : alone);
+      if (frame === undefined) break;
+      frames.push(frame);
+      size += this.#codec.size(frame) + 1;
+    }
+    return frames;
+  }
+
+  /** The next frame, if there is one that may be sent and takes no more than `room`. */
+  #next(room: number): Packet | undefined {
+    const [urgent] = this.#urgent;
+    if (urgent !== undefined) return this.#codec.size(urgent) > room ? undefined : this.#urgent.shift();
+    for (const pending of this.#unsent) {
+      const { oneway } = pending.request;
+      const full = this.#sent.size >= this.#limits.in_flight || this.#lastId >= MAX_ID;
+      if ((full && !oneway) || pending.bound > room) break;
+      this.#unsent.delete(pending);
+      const frame = this.#write(pending, this.#lastId + 2);
+      const failure = this.#tooLarge(this.#codec.size(frame));
+      if (failure) finish(pending, [FAIL, failure]);
+      else if (oneway) finish(pending, [OK, () => undefined]);
+      else this.#sent.set((pending.id = this.#lastId += 2), pending);
+      if (!failure) return frame;
+    }
+    return undefined;
+  }
+
+  #write({ request, deadline }: Pending, id: number): Packet {
+    const { method, params, oneway, tell, meta } = request;
+    const fields: unknown[] = oneway ? [NOTIFY, method] : [REQUEST, id, method];
+    const head: Record<string, unknown> = {};
+    if (tell) head.t = Math.max(0, Math.ceil(deadline - performance.now()));
+    if (meta) head.m = meta;
+    if (tell || meta) fields.push(head);
+    else if (params !== undefined) fields.push(0);
+    return this.#codec.frame(fields, params);
+  }
+}
+
+function finish({ timer, request }: Pending, outcome: Outcome): void {
+  clearTimeout(timer);
+  request.end(outcome);
+}
+
+/** The failure of a call that its maker gives up before it is sent. */
+export const CANCELLED: Failure = { code: "CANCELLED", message: "cancelled by the caller" };
+
+const LATE: Failure = { code: "DEADLINE_EXCEEDED", message: "no answer within the deadline" };
+
+/** What a peer takes until it has said what it takes. */
+const DEFAULTS: Limits = { packet: 1 << 20, in_flight: 1024 };
+
+/** How many bytes of frames go into one packet; a larger frame travels alone. */
+const FILL = 16 << 10;
+
+/** The largest id. */
+const MAX_ID = Number.MAX_SAFE_INTEGER;
+
+/** The longest time that a timer can take, in milliseconds. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+/** How many answers may wait for a server that calls and does not read. */
+const MAX_URGENT = 8192;

@@ -1,0 +1,59 @@
+/**
+ * A plugin for Vite that generates the file anew whenever a Rust source changes, while the development server runs. A build
+ * never calls it.
+ *
+ * ```ts
+ * plugins: [trunkline({ run: "cargo run --bin rpc -- --out web/src/rpc.ts", watch: "../server/src", cwd: ".." })]
+ * ```
+ */
+
+import { spawn } from "node:child_process";
+
+/** What to run, and when. */
+export interface TrunklineOptions {
+  /** The command that generates. */
+  readonly run: string;
+  /** The folders with the Rust sources, relative to Vite's root: `"src"` unless set. */
+  readonly watch?: string | string[] | undefined;
+  /** Where to run it: where Vite was started unless set. */
+  readonly cwd?: string | undefined;
+}
+
+/** What the plugin needs of Vite's development server. */
+interface DevServer {
+  readonly watcher: {
+    add(paths: string | string[]): unknown;
+    on(event: "all", listener: (event: string, path: string) => void): unknown;
+  };
+}
+
+/** Generates when the development server starts, and on each change of a `.rs` file. */
+export function trunkline({ run, watch = "src", cwd }: TrunklineOptions): {
+  name: string;
+  apply: "serve";
+  configureServer(server: DevServer): void;
+} {
+  let running = false;
+  let again = false;
+  const generate = () => {
+    // Changes that come meanwhile are seen by one more run.
+    again = running;
+    if (running) return;
+    running = true;
+    spawn(run, { shell: true, stdio: "inherit", cwd }).on("close", () => {
+      running = false;
+      if (again) generate();
+    });
+  };
+  return {
+    name: "trunkline",
+    apply: "serve",
+    configureServer({ watcher }) {
+      watcher.add(watch);
+      watcher.on("all", (_event, path) => {
+        if (path.endsWith(".rs")) generate();
+      });
+      generate();
+    },
+  };
+}
