@@ -1,6 +1,5 @@
 //! The rules for one method.
 
-use quote::ToTokens;
 use syn::{
     Expr, FnArg, GenericParam, Ident, Lit, Pat, Receiver, ReceiverKind, ReturnType, Safety, Signature,
 };
@@ -13,15 +12,15 @@ use crate::{
     names::{Case, plain},
 };
 
-/// Names that TypeScript's client cannot have, with what they would break there.
-const TAKEN_IN_TYPESCRIPT: [(&str, &str); 7] = [
-    ("then", "`await` would call it"),
-    ("catch", "it would look like a promise"),
-    ("finally", "it would look like a promise"),
-    ("result", "calls have a method of that name"),
-    ("toJSON", "`JSON.stringify` would call it"),
-    ("toJson", "`JSON.stringify` would call it"),
-    ("constructor", "every object has one"),
+/// What a stub in TypeScript cannot have for a method, why, and a name to take instead.
+const TAKEN_IN_TYPESCRIPT: [(&str, &str, &str); 7] = [
+    ("then", "`await` would call it", "and_then"),
+    ("catch", "it would look like a promise", "caught"),
+    ("finally", "it would look like a promise", "at_last"),
+    ("result", "calls have a method of that name", "outcome"),
+    ("toJSON", "`JSON.stringify` would call it", "as_json"),
+    ("toJson", "it would read as `toJSON`, which `JSON.stringify` calls", "as_json"),
+    ("constructor", "every object has one", "create"),
 ];
 
 pub(super) fn method(method: &Method, errors: &mut Errors) {
@@ -47,18 +46,17 @@ fn check_name(method: &Method, errors: &mut Errors) {
         errors.push(ident, message);
     }
     check_typescript(ident, &name, errors);
-    for alias in &method.keys.aliases {
-        check_typescript(alias, &alias.value(), errors);
-    }
 }
 
-fn check_typescript(at: impl ToTokens, name: &str, errors: &mut Errors) {
+/// Stubs call methods by the Rust name, whatever the name on the wire.
+fn check_typescript(ident: &Ident, name: &str, errors: &mut Errors) {
     let there = Case::Camel.apply(name);
-    if let Some((_, why)) = TAKEN_IN_TYPESCRIPT.iter().find(|(taken, _)| *taken == name || *taken == there) {
-        errors.push(
-            at,
-            format!("a method cannot be called `{name}`, for in TypeScript {why}: choose another name"),
+    if let Some((_, why, instead)) = TAKEN_IN_TYPESCRIPT.iter().find(|(taken, ..)| *taken == there) {
+        let message = format!(
+            "a method cannot be called `{name}`, for in TypeScript {why}: rename it, as in `{instead}`, or keep the name on \
+             the wire with `alias = \"{name}\"`"
         );
+        errors.push(ident, message);
     }
 }
 
@@ -73,6 +71,11 @@ fn check_attributes(method: &Method, errors: &mut Errors) {
             key,
             "`getter` is not available in this version: leave it out, and clients call the method",
         );
+    }
+    if let (Some(_), Some(key)) = (&method.keys.oneway, &method.keys.idempotent) {
+        let message = "a oneway method is never sent again, for no missing answer tells that it was lost: remove \
+                       `idempotent`, or `oneway`";
+        errors.push(key, message);
     }
 }
 

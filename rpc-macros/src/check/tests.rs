@@ -126,13 +126,14 @@ fn receivers() {
 
 #[test]
 fn names() {
-    for name in ["then", "catch", "finally", "result", "to_json", "constructor"] {
-        let alias = format!("#[method(alias = {name:?})] fn a(&self);");
-        check_methods(&[(&format!("fn {name}(&self);"), "for in TypeScript"), (&alias, "for in TypeScript")]);
+    for name in ["then", "catch", "finally", "result", "to_json", "toJSON", "to_JSON", "constructor", "_then"]
+    {
+        check_methods(&[(&format!("fn {name}(&self);"), "for in TypeScript")]);
+        let alias = format!("trait Chat {{ #[method(alias = {name:?})] fn a(&self); }}");
+        assert_eq!(service("", &alias), FINE);
     }
     check_methods(&[
         ("fn new(&self);", "cannot be called `new`"),
-        (r#"#[method(alias = "toJSON")] fn a(&self);"#, "for in TypeScript"),
         (r#"#[method(alias = "")] fn a(&self);"#, "empty name"),
         (r#"#[method(alias = "rpc.a")] fn a(&self);"#, "belong to Trunkline"),
         (r#"#[method(alias("a", "a"))] fn b(&self);"#, "`a` is listed twice"),
@@ -210,6 +211,7 @@ fn oneway_methods_answer_nothing() {
     check_methods(&[
         ("#[method(oneway)] fn a(&self) -> u8;", "has no answer: remove the return type"),
         ("#[method(oneway)] fn a(&self) -> Result<()>;", "not even an error"),
+        ("#[method(idempotent, oneway)] fn a(&self);", "remove `idempotent`"),
     ]);
 }
 

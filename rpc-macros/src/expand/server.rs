@@ -1,4 +1,6 @@
 //! `ChatServer<T>`: takes a call apart, runs the method and answers.
+//!
+//! Where names of the user's are in scope, `T` is called `__Service`: it would hide a type or a trait `T`.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
@@ -25,9 +27,9 @@ pub(super) fn server(service: &Service, private: &Private) -> TokenStream {
 
         #(#conditions)*
         #[allow(dead_code, deprecated)]
-        impl<T: #ident> #server<T> {
+        impl<__Service: #ident> #server<__Service> {
             /// Serves `service`.
-            #vis fn new(service: T) -> Self {
+            #vis fn new(service: __Service) -> Self {
                 Self { service }
             }
         }
@@ -35,7 +37,7 @@ pub(super) fn server(service: &Service, private: &Private) -> TokenStream {
         #(#conditions)*
         #[automatically_derived]
         #[allow(deprecated)]
-        impl<T: #ident> #private::Dispatch for #server<T> {
+        impl<__Service: #ident> #private::Dispatch for #server<__Service> {
             fn schema(&self) -> &'static #private::ServiceSchema {
                 <#client as #private::Service>::SCHEMA
             }

@@ -4,10 +4,13 @@ use trunkline::service;
 trait Chat {
     async fn new(&self);
     async fn then(&self);
+    async fn catch(&self);
+    async fn finally(&self);
     async fn result(&self);
     async fn to_json(&self);
-    #[method(alias = "catch")]
-    async fn attempt(&self);
+    #[allow(non_snake_case)]
+    async fn toJSON(&self);
+    async fn constructor(&self);
 }
 
 fn main() {}

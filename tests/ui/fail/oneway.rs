@@ -6,6 +6,8 @@ trait Events {
     async fn announced(&self, text: String) -> bool;
     #[method(oneway)]
     async fn confirmed(&self, text: String) -> Result<()>;
+    #[method(oneway, idempotent)]
+    async fn repeated(&self, text: String);
 }
 
 fn main() {}

@@ -41,6 +41,24 @@ mod shadowed {
     }
 }
 
+mod generic {
+    #[trunkline::data]
+    pub struct T;
+
+    #[trunkline::service]
+    trait Types {
+        async fn param(&self, x: T) -> T;
+        async fn body(&self, #[body] all: Vec<T>) -> Vec<T>;
+    }
+}
+
+mod parameter {
+    #[trunkline::service]
+    trait T {
+        async fn t(&self) -> u8;
+    }
+}
+
 macro_rules! made {
     ($data:ident, $service:ident, $method:ident, $ty:ty, $default:expr, $guard:expr) => {
         #[data]
