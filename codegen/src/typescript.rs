@@ -11,6 +11,7 @@ mod names;
 mod parse;
 mod plan;
 mod print;
+mod referee;
 mod service;
 
 use trunkline_core::Description;
@@ -38,6 +39,7 @@ pub fn typescript(description: &Description) -> Result<String, GenerateError> {
     let mut services: Vec<Service<'_>> = description.services.iter().map(Service::read).collect();
     services.sort_by(|one, other| one.of.name.cmp(&other.of.name));
     repair(&mut declarations, &mut services)?;
+    referee::check(description, &services, &declarations)?;
     print(&description.trunkline, &declarations, &services)
 }
 

@@ -1,4 +1,4 @@
-#![allow(dead_code, deprecated, missing_docs)]
+#![allow(dead_code, deprecated, missing_docs, unnameable_types, unreachable_pub)]
 
 use std::collections::BTreeMap;
 
