@@ -8,7 +8,7 @@
 use std::{
     any::TypeId,
     collections::{BTreeMap, HashSet},
-    fmt,
+    fmt, panic,
 };
 
 use schemars::{SchemaGenerator, generate::SchemaSettings};
@@ -133,7 +133,7 @@ pub struct TypeDescription {
 pub struct Declaration {
     /// The name, without generics.
     pub name: String,
-    /// `type Page<T> = { … };`
+    /// `type Page<T> = { … };`; empty if ts-rs cannot declare it.
     pub typescript: String,
     /// The documentation as a block comment; empty if there is none.
     pub docs: String,
@@ -144,10 +144,10 @@ pub struct Declaration {
 impl Description {
     /// Describes services.
     pub fn of(services: impl IntoIterator<Item = &'static ServiceSchema>) -> Self {
-        let mut types = Types::new();
+        let mut types = Types::new(Some(Declarations::default()));
         let services = services.into_iter().map(|service| types.service(service)).collect();
         let (inputs, outputs) = (definitions(&mut types.inputs), definitions(&mut types.outputs));
-        let mut declarations = types.declarations.found;
+        let mut declarations = types.declarations.unwrap_or_default().found;
         declarations.sort();
         declarations.dedup_by(|one, other| (&one.name, &one.typescript) == (&other.name, &other.typescript));
         Self { trunkline: env!("CARGO_PKG_VERSION").to_owned(), services, declarations, inputs, outputs }
@@ -158,7 +158,7 @@ impl ServiceSchema {
     /// A number for all that a caller has to know of the service, as 16 hexadecimal digits. A client that was generated for
     /// another number may not fit.
     pub fn hash(&'static self) -> String {
-        let mut types = Types::new();
+        let mut types = Types::new(None);
         let methods: Vec<Value> = self.methods.iter().map(|method| contract(&types.method(method))).collect();
         let (inputs, outputs) = (definitions(&mut types.inputs), definitions(&mut types.outputs));
         let mut contract = json!({ "methods": methods, "inputs": inputs, "outputs": outputs });
@@ -216,13 +216,14 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 /// Gathers the types of services while these are described.
 struct Types {
     config: ts_rs::Config,
-    declarations: Declarations,
+    /// `None` if nobody wants them.
+    declarations: Option<Declarations>,
     inputs: SchemaGenerator,
     outputs: SchemaGenerator,
 }
 
 impl Types {
-    fn new() -> Self {
+    fn new(declarations: Option<Declarations>) -> Self {
         let settings = || {
             SchemaSettings::draft07().with(|settings| {
                 settings.definitions_path = DEFINITIONS.into();
@@ -231,7 +232,7 @@ impl Types {
         };
         Self {
             config: config(),
-            declarations: Declarations::default(),
+            declarations,
             inputs: settings().for_deserialize().into_generator(),
             outputs: settings().for_serialize().into_generator(),
         }
@@ -276,7 +277,7 @@ impl Types {
 
     fn param(&mut self, param: &'static ParamSchema) -> ParamDescription {
         let ty = (param.ty)();
-        (ty.declare)(&mut self.declarations);
+        self.declare(ty);
         ParamDescription {
             name: param.name.to_owned(),
             has_default: param.has_default,
@@ -289,8 +290,14 @@ impl Types {
     }
 
     fn output(&mut self, ty: TypeSchema) -> TypeDescription {
-        (ty.declare)(&mut self.declarations);
+        self.declare(ty);
         TypeDescription { typescript: (ty.typescript)(&self.config), schema: schema(ty, &mut self.outputs) }
+    }
+
+    fn declare(&mut self, ty: TypeSchema) {
+        if let Some(declarations) = &mut self.declarations {
+            (ty.declare)(declarations);
+        }
     }
 }
 
@@ -344,7 +351,8 @@ impl TypeVisitor for Declarations {
             let config = config();
             self.found.push(Declaration {
                 name: T::ident(&config),
-                typescript: T::decl(&config),
+                // ts-rs panics over what it cannot flatten, of which a generator can tell by the type's name.
+                typescript: panic::catch_unwind(|| T::decl(&config)).unwrap_or_default(),
                 docs: T::docs().unwrap_or_default(),
                 rust: std::any::type_name::<T>().to_owned(),
             });
