@@ -20,7 +20,10 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use trunkline_core::{Description, MethodDescription, ParamDescription, ServiceDescription, TypeDescription};
 
@@ -29,7 +32,7 @@ use self::diff::{Direction, Types};
 /// What a change means for clients that were made for the old version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ChangeKind {
     /// Some of them no longer work.
     Breaking,
     /// They do not notice.
@@ -43,7 +46,7 @@ pub enum Kind {
 #[non_exhaustive]
 pub struct Change {
     /// What it means for clients.
-    pub kind: Kind,
+    pub kind: ChangeKind,
     /// Where: `Chat`, `Chat.say`, `Chat.say.text` for a param, `Message.from` for a field; by its new name.
     pub place: String,
     /// What changed, as a sentence that goes on from the place.
@@ -66,7 +69,7 @@ impl Report {
 
     /// Whether some clients of the old version no longer work.
     pub fn is_breaking(&self) -> bool {
-        self.changes.iter().any(|change| change.kind == Kind::Breaking)
+        self.changes.iter().any(|change| change.kind == ChangeKind::Breaking)
     }
 }
 
@@ -75,16 +78,16 @@ impl fmt::Display for Report {
         if self.changes.is_empty() {
             return writeln!(f, "nothing changed for clients");
         }
-        for kind in [Kind::Breaking, Kind::Additive, Kind::Note] {
+        for kind in [ChangeKind::Breaking, ChangeKind::Additive, ChangeKind::Note] {
             let changes: Vec<&Change> = self.changes.iter().filter(|change| change.kind == kind).collect();
             let title = match (kind, changes.len()) {
                 (_, 0) => continue,
-                (Kind::Breaking, 1) => "1 change breaks clients of the old version:".to_owned(),
-                (Kind::Breaking, count) => format!("{count} changes break clients of the old version:"),
-                (Kind::Additive, 1) => "1 change is compatible:".to_owned(),
-                (Kind::Additive, count) => format!("{count} changes are compatible:"),
-                (Kind::Note, 1) => "1 note:".to_owned(),
-                (Kind::Note, count) => format!("{count} notes:"),
+                (ChangeKind::Breaking, 1) => "1 change breaks clients of the old version:".to_owned(),
+                (ChangeKind::Breaking, count) => format!("{count} changes break clients of the old version:"),
+                (ChangeKind::Additive, 1) => "1 change is compatible:".to_owned(),
+                (ChangeKind::Additive, count) => format!("{count} changes are compatible:"),
+                (ChangeKind::Note, 1) => "1 note:".to_owned(),
+                (ChangeKind::Note, count) => format!("{count} notes:"),
             };
             writeln!(f, "{title}")?;
             for change in changes {
@@ -99,11 +102,12 @@ impl fmt::Display for Report {
 pub fn compare(old: &Description, new: &Description) -> Report {
     let mut comparison = Comparison {
         changes: Vec::new(),
+        known: methods(old).iter().flat_map(|(_, method)| &method.wire).map(String::as_str).collect(),
         inputs: Types::new(Direction::Input, &old.inputs, &new.inputs),
         outputs: Types::new(Direction::Output, &old.outputs, &new.outputs),
     };
     comparison.services(old, new);
-    let Comparison { mut changes, inputs, outputs } = comparison;
+    let Comparison { mut changes, inputs, outputs, .. } = comparison;
     changes.extend(inputs.changes);
     changes.extend(outputs.changes);
     changes.sort();
@@ -113,6 +117,8 @@ pub fn compare(old: &Description, new: &Description) -> Report {
 
 struct Comparison<'a> {
     changes: Vec<Change>,
+    /// What an old server answers to.
+    known: BTreeSet<&'a str>,
     inputs: Types<'a>,
     outputs: Types<'a>,
 }
@@ -161,8 +167,8 @@ impl Comparison<'_> {
         for name in new.wire.iter().filter(|name| !old.wire.contains(name)) {
             self.adds(&at, format!("answers to `{name}` as well"));
         }
-        if let (Some(name), Some(before)) = (new.wire.first(), old.wire.first())
-            && name != before
+        if let Some(name) = new.wire.first()
+            && !self.known.contains(name.as_str())
         {
             self.notes(&at, format!("new clients send `{name}`, which an old server does not know"));
         }
@@ -183,13 +189,17 @@ impl Comparison<'_> {
 
     /// By position, as clients send them; the names count too, for whoever sends a map.
     fn params(&mut self, at: &str, olds: &[ParamDescription], news: &[ParamDescription]) {
-        let named = |params: &[ParamDescription], name: &str| params.iter().position(|param| param.name == name);
+        let named =
+            |params: &[ParamDescription], name: &str| params.iter().position(|param| param.name == name);
         for (index, old) in olds.iter().enumerate() {
             let place = format!("{at}.{}", old.name);
             match (named(news, &old.name), news.get(index)) {
                 (Some(place_now), Some(new)) if place_now == index => self.param(&place, old, new),
                 (Some(place_now), _) => {
-                    self.breaks(&place, format!("is param {} now, no longer param {}", place_now + 1, index + 1));
+                    self.breaks(
+                        &place,
+                        format!("is param {} now, no longer param {}", place_now + 1, index + 1),
+                    );
                 }
                 (None, Some(new)) if named(olds, &new.name).is_none() => {
                     self.breaks(&format!("{at}.{}", new.name), format!("was called `{}`", old.name));
@@ -252,7 +262,9 @@ impl Comparison<'_> {
             _ => {}
         }
         match (old.idempotent, new.idempotent) {
-            (true, false) => self.breaks(at, "is no longer idempotent, and old clients send it again when in doubt"),
+            (true, false) => {
+                self.breaks(at, "is no longer idempotent, and old clients send it again when in doubt")
+            }
             (false, true) => self.adds(at, "is idempotent now"),
             _ => {}
         }
@@ -268,11 +280,17 @@ impl Comparison<'_> {
             self.notes(at, "the documentation changed");
         }
         if old.requires != new.requires {
-            let guard = |guard: &Option<String>| guard.as_ref().map_or("no guard".to_owned(), |it| format!("`{it}`"));
-            self.notes(at, format!("is guarded by {}, before by {}", guard(&new.requires), guard(&old.requires)));
+            let guard =
+                |guard: &Option<String>| guard.as_ref().map_or("no guard".to_owned(), |it| format!("`{it}`"));
+            self.notes(
+                at,
+                format!("is guarded by {}, before by {}", guard(&new.requires), guard(&old.requires)),
+            );
         }
         if old.timeout_ms != new.timeout_ms {
-            let time = |ms: Option<u64>| ms.map_or("as long as the server's calls may".to_owned(), |ms| format!("{ms} ms"));
+            let time = |ms: Option<u64>| {
+                ms.map_or("as long as the server's calls may".to_owned(), |ms| format!("{ms} ms"))
+            };
             self.notes(at, format!("may take {}, before {}", time(new.timeout_ms), time(old.timeout_ms)));
         }
         if old.rate_limit != new.rate_limit {
@@ -281,18 +299,18 @@ impl Comparison<'_> {
     }
 
     fn breaks(&mut self, place: &str, message: impl Into<String>) {
-        self.changed(Kind::Breaking, place, message.into());
+        self.changed(ChangeKind::Breaking, place, message.into());
     }
 
     fn adds(&mut self, place: &str, message: impl Into<String>) {
-        self.changed(Kind::Additive, place, message.into());
+        self.changed(ChangeKind::Additive, place, message.into());
     }
 
     fn notes(&mut self, place: &str, message: impl Into<String>) {
-        self.changed(Kind::Note, place, message.into());
+        self.changed(ChangeKind::Note, place, message.into());
     }
 
-    fn changed(&mut self, kind: Kind, place: &str, message: String) {
+    fn changed(&mut self, kind: ChangeKind, place: &str, message: String) {
         self.changes.push(Change { kind, place: place.to_owned(), message });
     }
 }
@@ -313,7 +331,8 @@ fn pairs(olds: &[Entry<'_>], news: &[Entry<'_>]) -> BTreeMap<usize, usize> {
         }
     }
     for (index, (service, old)) in olds.iter().enumerate() {
-        let is_same = |(new_service, new): &Entry<'_>| new_service.name == service.name && new.name == old.name;
+        let is_same =
+            |(new_service, new): &Entry<'_>| new_service.name == service.name && new.name == old.name;
         if let Some(at) = news.iter().position(is_same)
             && !pairs.contains_key(&index)
             && !pairs.values().any(|&taken| taken == at)

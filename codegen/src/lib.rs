@@ -1,7 +1,8 @@
 //! Generators of Trunkline, as a library and as a command line.
 //!
 //! Everything here is a function of a [`Description`]: services as plain data, with what ts-rs and schemars know of their
-//! types. [`typescript`] makes one file of it for the npm package `trunkline`. Nothing is read from sources and nothing
+//! types. [`typescript`] makes one file of it for the npm package `trunkline`, [`openrpc`] and [`json_schemas`] make
+//! documents of it for other tools, and [`compare`] tells what changed between two of them. Nothing is read from sources and nothing
 //! runs at build time: your own binary describes the services that are compiled into it.
 //!
 //! ```no_run
@@ -23,8 +24,12 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod compat;
 mod diff;
 mod error;
+mod json_schema;
+mod openrpc;
+mod refs;
 mod services;
 mod typescript;
 mod write;
@@ -33,4 +38,12 @@ pub use trunkline_core::Description;
 
 #[cfg(feature = "cli")]
 pub use self::cli::cli;
-pub use self::{error::GenerateError, services::Services, typescript::typescript, write::assert_current};
+pub use self::{
+    compat::{Change, ChangeKind, Report, compare},
+    error::GenerateError,
+    json_schema::json_schemas,
+    openrpc::openrpc,
+    services::Services,
+    typescript::typescript,
+    write::assert_current,
+};

@@ -19,7 +19,7 @@
 //! typed errors: its `data` is the schema of the enum.
 
 use serde_json::{Map, Value, json};
-use trunkline_core::{Description, MethodDescription, ParamDescription, ServiceDescription, TypeDescription};
+use trunkline_core::{Description, MethodDescription, ParamDescription, ServiceDescription};
 
 use crate::refs::{Merged, target};
 
@@ -34,7 +34,8 @@ pub fn openrpc(description: &Description) -> Value {
         .iter()
         .flat_map(|service| service.methods.iter().map(|it| method(service, it, &types)))
         .collect();
-    let tags: Map<String, Value> = services.iter().map(|service| (service.name.clone(), tag(service))).collect();
+    let tags: Map<String, Value> =
+        services.iter().map(|service| (service.name.clone(), tag(service))).collect();
     let hashes: Map<String, Value> =
         services.iter().map(|service| (service.name.clone(), service.hash.as_str().into())).collect();
     let mut document = json!({
@@ -63,7 +64,8 @@ fn tag(service: &ServiceDescription) -> Value {
 }
 
 fn method(service: &ServiceDescription, method: &MethodDescription, types: &Merged) -> Value {
-    let (name, aliases) = method.wire.split_first().map_or((&method.name, &[][..]), |(name, rest)| (name, rest));
+    let (name, aliases) =
+        method.wire.split_first().map_or((&method.name, &[][..]), |(name, rest)| (name, rest));
     let (structure, params) = params(method, types);
     let mut document = Map::new();
     let mut set = |key: &str, value: Value| drop(document.insert(key.to_owned(), value));
@@ -85,7 +87,9 @@ fn method(service: &ServiceDescription, method: &MethodDescription, types: &Merg
     if !aliases.is_empty() {
         set("x-aliases", json!(aliases));
     }
-    for (key, holds) in [("x-body", method.body), ("x-public", method.public), ("x-idempotent", method.idempotent)] {
+    for (key, holds) in
+        [("x-body", method.body), ("x-public", method.public), ("x-idempotent", method.idempotent)]
+    {
         if holds {
             set(key, true.into());
         }
@@ -95,7 +99,8 @@ fn method(service: &ServiceDescription, method: &MethodDescription, types: &Merg
     }
     if let Some(limit) = &method.rate_limit {
         let (period, disconnect) = (limit.period_ms, limit.disconnect);
-        let limit = json!({ "limit": limit.limit, "periodMs": period, "per": limit.per, "disconnect": disconnect });
+        let limit =
+            json!({ "limit": limit.limit, "periodMs": period, "per": limit.per, "disconnect": disconnect });
         set("x-rate-limit", limit);
     }
     if let Some(timeout) = method.timeout_ms {
@@ -130,7 +135,8 @@ fn param(param: &ParamDescription, schema: &Value, required: bool) -> Value {
 fn fields(body: &Value, types: &Merged) -> Option<Vec<Value>> {
     let name = target(body);
     let schema = name.as_ref().map_or(Some(body), |name| types.schemas.get(name))?;
-    let known = ["type", "properties", "required", "title", "description", "additionalProperties", "deprecated"];
+    let known =
+        ["type", "properties", "required", "title", "description", "additionalProperties", "deprecated"];
     if !schema.as_object()?.keys().all(|key| known.contains(&key.as_str())) {
         return None;
     }
@@ -154,5 +160,140 @@ fn document_docs(document: &mut Map<String, Value>, docs: &str) {
         if !text.is_empty() {
             document.insert(key.to_owned(), text.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkline::{Value, data, is, service};
+    use trunkline_core::Service;
+
+    use super::*;
+
+    /// Something said.
+    #[data]
+    struct Said {
+        text: String,
+        to: Option<String>,
+    }
+
+    #[data(input)]
+    #[derive(Debug)]
+    struct Search {
+        word: String,
+        #[serde(default)]
+        limit: u8,
+    }
+
+    #[data(error)]
+    #[derive(Debug, thiserror::Error)]
+    enum Refused {
+        #[error("no {word}")]
+        NoSuchWord { word: String },
+    }
+
+    /// Words.
+    ///
+    /// And nothing else.
+    #[service(namespace = "words")]
+    trait Words {
+        /// Says it.
+        ///
+        /// To all.
+        #[deprecated = "sing"]
+        #[method(alias("speak", "talk"), public, idempotent, timeout = "2s", rate_limit(limit = 5, per = ip))]
+        async fn say(&self, said: Said, #[default(1)] times: u8, loud: Option<bool>)
+        -> Result<Said, Refused>;
+        #[method(oneway, requires = is("member"))]
+        async fn hint(&self, first: Option<u8>, then: u8);
+        async fn find(&self, #[body] search: Search) -> Vec<Said>;
+        async fn any(&self, #[body] body: Value);
+    }
+
+    #[test]
+    fn a_document_says_all_that_there_is_to_say() {
+        let document = openrpc(&Description::of([WordsClient::SCHEMA]));
+        let (said, tags) =
+            (json!({ "$ref": "#/components/schemas/Said" }), json!([{ "$ref": "#/components/tags/Words" }]));
+        let integer = json!({ "type": "integer", "format": "uint8", "minimum": 0, "maximum": 255 });
+        let nothing = json!({ "name": "result", "required": true, "schema": { "type": "null" } });
+        let expected = json!([
+            {
+                "name": "words.speak",
+                "x-aliases": ["words.talk"],
+                "summary": "Says it.",
+                "description": "To all.",
+                "deprecated": true,
+                "x-deprecated": "sing",
+                "tags": tags,
+                "paramStructure": "either",
+                "params": [
+                    { "name": "said", "required": true, "schema": said },
+                    { "name": "times", "required": false, "schema": integer },
+                    { "name": "loud", "required": false, "schema": { "type": ["boolean", "null"] } },
+                ],
+                "result": { "name": "result", "required": true, "schema": said },
+                "errors": [{
+                    "code": -32_001,
+                    "message": "a typed error: Refused",
+                    "data": { "$ref": "#/components/schemas/Refused" },
+                }],
+                "x-public": true,
+                "x-idempotent": true,
+                "x-timeout-ms": 2_000,
+                "x-rate-limit": { "limit": 5, "periodMs": 1_000, "per": "ip", "disconnect": false },
+            },
+            {
+                "name": "words.hint",
+                "tags": tags,
+                "paramStructure": "either",
+                "params": [
+                    {
+                        "name": "first",
+                        "required": true,
+                        "schema": {
+                            "type": ["integer", "null"], "format": "uint8", "minimum": 0, "maximum": 255,
+                        },
+                    },
+                    { "name": "then", "required": true, "schema": integer },
+                ],
+                "x-requires": "is(\"member\")",
+            },
+            {
+                "name": "words.find",
+                "tags": tags,
+                "paramStructure": "by-name",
+                "params": [
+                    { "name": "word", "required": true, "schema": { "type": "string" } },
+                    {
+                        "name": "limit",
+                        "required": false,
+                        "schema": {
+                            "type": "integer", "format": "uint8", "minimum": 0, "maximum": 255, "default": 0,
+                        },
+                    },
+                ],
+                "result": {
+                    "name": "result", "required": true, "schema": { "type": "array", "items": said },
+                },
+                "x-body": true,
+            },
+            {
+                "name": "words.any",
+                "tags": tags,
+                "paramStructure": "by-position",
+                "params": [{ "name": "body", "required": true, "schema": true }],
+                "result": nothing,
+                "x-body": true,
+            },
+        ]);
+        assert_eq!(document["methods"], expected, "{:#}", document["methods"]);
+        let tag = json!({ "name": "Words", "summary": "Words.", "description": "And nothing else." });
+        assert_eq!(document["components"]["tags"], json!({ "Words": tag }));
+        let schemas = document["components"]["schemas"].as_object().expect("schemas");
+        assert_eq!(schemas.keys().collect::<Vec<_>>(), ["Refused", "Said", "Search"]);
+        assert_eq!(schemas["Said"]["description"], "Something said.");
+        assert_eq!(document["info"]["title"], "Words");
+        assert_eq!(document["info"]["version"], document["x-hashes"]["Words"]);
     }
 }

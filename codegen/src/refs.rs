@@ -54,12 +54,17 @@ fn differing(inputs: &Definitions, outputs: &Definitions) -> BTreeSet<String> {
         .iter()
         .filter_map(|(name, input)| outputs.get(name).map(|output| (name, input, output)))
         .collect();
-    let mut differing: BTreeSet<String> =
-        common.iter().filter(|(_, input, output)| input != output).map(|(name, ..)| (*name).clone()).collect();
+    let mut differing: BTreeSet<String> = common
+        .iter()
+        .filter(|(_, input, output)| input != output)
+        .map(|(name, ..)| (*name).clone())
+        .collect();
     loop {
         let more: Vec<String> = common
             .iter()
-            .filter(|(name, input, _)| !differing.contains(*name) && !references(input).is_disjoint(&differing))
+            .filter(|(name, input, _)| {
+                !differing.contains(*name) && !references(input).is_disjoint(&differing)
+            })
             .map(|(name, ..)| (*name).clone())
             .collect();
         if more.is_empty() {
@@ -183,7 +188,8 @@ mod tests {
                 "Apart": true,
             })
         };
-        let merged = Merged::of(&description(with(json!({ "required": [] })), with(json!({ "required": ["x"] }))));
+        let merged =
+            Merged::of(&description(with(json!({ "required": [] })), with(json!({ "required": ["x"] }))));
         let expected = json!({
             "Top": { "items": refer("Middle") },
             "TopInput": { "items": refer("MiddleInput") },
@@ -209,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_name_that_is_taken_is_passed_over() {
-        let merged = Merged::of(&description(json!({ "A": 1, "AInput": 2 }), json!({ "A": 3, "AInput2": 4 })));
+        let merged =
+            Merged::of(&description(json!({ "A": 1, "AInput": 2 }), json!({ "A": 3, "AInput2": 4 })));
         assert_eq!(json!(merged.schemas), json!({ "A": 3, "AInput": 2, "AInput2": 4, "AInput3": 1 }));
     }
 

@@ -121,17 +121,24 @@ impl fmt::Display for Shape {
 
 impl Object {
     /// What tells it apart from other objects: the fields that can have one value only, or the only field.
-    fn tags(&self) -> Vec<String> {
-        let constant = |(name, field): (&String, &Field)| {
-            field.schema.get("const").map(|value| format!("{name}: {value}"))
-        };
-        let tags: Vec<String> = self.fields.iter().filter_map(constant).collect();
+    pub(super) fn tags(&self) -> Vec<String> {
+        let tags = self.constants();
         match self.fields.first_key_value() {
-            Some((name, field)) if self.is_closed && self.fields.len() == 1 && field.is_required && tags.is_empty() => {
+            Some((name, field))
+                if tags.is_empty() && self.is_closed && self.fields.len() == 1 && field.is_required =>
+            {
                 vec![format!("{name:?}")]
             }
             _ => tags,
         }
+    }
+
+    /// The fields that can have one value only.
+    pub(super) fn constants(&self) -> Vec<String> {
+        let constant = |(name, field): (&String, &Field)| {
+            field.schema.get("const").map(|value| format!("{name}: {value}"))
+        };
+        self.fields.iter().filter_map(constant).collect()
     }
 
     fn with(mut self, other: Self) -> Self {
@@ -181,14 +188,15 @@ impl Reader<'_> {
         let inner = Self { depth: self.depth + 1, ..self };
         let mut shapes = own(map);
         if let Some(schema) = target(schema).and_then(|name| self.definitions.get(&name)) {
-            shapes = both(shapes, inner.shapes(schema));
+            shapes = both(&shapes, &inner.shapes(schema));
         }
         for schema in items(map, "allOf") {
-            shapes = both(shapes, inner.shapes(schema));
+            shapes = both(&shapes, &inner.shapes(schema));
         }
         for key in ["anyOf", "oneOf"] {
             if map.contains_key(key) {
-                shapes = both(shapes, items(map, key).flat_map(|schema| inner.shapes(schema)).collect());
+                let inner: Vec<Shape> = items(map, key).flat_map(|schema| inner.shapes(schema)).collect();
+                shapes = both(&shapes, &inner);
             }
         }
         match map.get("not") {
@@ -203,12 +211,14 @@ fn items<'a>(map: &'a Map<String, Value>, key: &str) -> impl Iterator<Item = &'a
 }
 
 /// The forms that are in `one` and in `other`.
-fn both(one: Vec<Shape>, other: Vec<Shape>) -> Vec<Shape> {
+fn both(one: &[Shape], other: &[Shape]) -> Vec<Shape> {
     let pairs = one.iter().flat_map(|one| other.iter().map(move |other| (one, other)));
     pairs
         .filter_map(|pair| match pair {
             (Shape::Any, shape) | (shape, Shape::Any) => Some(shape.clone()),
-            (Shape::Object(one), Shape::Object(other)) => Some(Shape::Object(one.clone().with(other.clone()))),
+            (Shape::Object(one), Shape::Object(other)) => {
+                Some(Shape::Object(one.clone().with(other.clone())))
+            }
             (one, other) => (one.key() == other.key() || one.covers(other)).then(|| other.clone()),
         })
         .collect()
@@ -265,7 +275,8 @@ fn range(map: &Map<String, Value>) -> RangeInclusive<i128> {
         _ => (-SAFE, SAFE),
     };
     let limit = |key: &str| map.get(key).and_then(Value::as_i64).map(i128::from);
-    limit("minimum").map_or(least, |limit| limit.max(least))..=limit("maximum").map_or(most, |limit| limit.min(most))
+    limit("minimum").map_or(least, |limit| limit.max(least))
+        ..=limit("maximum").map_or(most, |limit| limit.min(most))
 }
 
 fn text(map: &Map<String, Value>) -> Text {
