@@ -163,7 +163,8 @@ class Connection implements Client {
   async close(): Promise<void> {
     this.#session.flush();
     this.#end({ code: 1000, reason: "closed by this client" });
-    await this.#link?.close(1000);
+    this.#link?.close(1000);
+    await this.#link?.closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -270,7 +271,7 @@ class Connection implements Client {
       const end = (outcome: Outcome) => {
         signal?.removeEventListener("abort", abort);
         try {
-          resolve(understand(name, outcome, method, revival));
+          resolve(understand(name, outcome, signal?.reason, method, revival));
         } catch (error) {
           reject(error as RpcError);
         }

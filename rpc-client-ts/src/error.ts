@@ -72,9 +72,10 @@ export type RpcError<E extends AppError = AppError> = (E extends AppError ? App<
 export const RpcError: { new (error: ErrorFields): RpcError; readonly prototype: Error } =
   class RpcError extends Error {
     constructor({ message, cause, ...fields }: ErrorFields) {
-      super(message || fields.code, cause === undefined ? undefined : { cause });
-      Object.assign(this, fields);
+      super(message, cause === undefined ? undefined : { cause });
       this.name = "RpcError";
+      // What is not known shall not show up in logs.
+      for (const [key, value] of Object.entries(fields)) if (value !== undefined) Object.assign(this, { [key]: value });
     }
   } as never;
 
@@ -84,10 +85,10 @@ export interface ErrorFields {
   code: string;
   method: string;
   maybeExecuted: boolean;
-  message?: string | undefined;
+  message: string;
   data?: unknown;
-  retryAfterMs?: number;
-  reference?: string;
+  retryAfterMs?: number | undefined;
+  reference?: string | undefined;
   cause?: unknown;
 }
 
@@ -106,17 +107,16 @@ export function isRpcError<E extends AppError = AppError>(error: unknown): error
 /** The error of a call that failed for a reason which is not the application's. */
 export function failed(method: string, failure: Failure, cause?: unknown): RpcError<never> {
   const { code, message, retry_ms, ref, executed } = failure;
-  const fields: ErrorFields = {
+  return new RpcError({
     kind: "rpc",
     code: CODES.includes(code) ? code : "UNKNOWN",
     method,
     maybeExecuted: executed === true,
-    message,
+    message: message || code,
+    retryAfterMs: retry_ms,
+    reference: ref,
     cause,
-  };
-  if (retry_ms !== undefined) fields.retryAfterMs = retry_ms;
-  if (ref !== undefined) fields.reference = ref;
-  return new RpcError(fields) as RpcError<never>;
+  }) as RpcError<never>;
 }
 
 /** What went wrong, in words. */

@@ -41,7 +41,7 @@ export const json: Codec<string> = {
     if (comma < 0) return parseFields(frame);
     const end = frame.lastIndexOf("]");
     const payload = frame.slice(comma + 1, end);
-    if (!BLANK.test(frame.slice(end + 1)) || BLANK.test(payload)) throw new Broken("the end of a frame is missing");
+    if (!BLANK.test(frame.slice(end + 1)) || BLANK.test(payload)) throw new Broken("bad end of a frame");
     return [...parseFields(`${frame.slice(0, comma)}]`), () => decode(payload)];
   },
 };
@@ -63,8 +63,7 @@ function findComma(frame: string, at: number): number {
     } else if (char === "[" || char === "{") depth++;
     else if (char === "]" || char === "}") depth--;
     else if (char === "," && depth === 1 && ++fields === at) return i;
-    if (depth > 65 || (depth === 2 && i > MAX_HEAD + 1024))
-      throw new Broken("a head is larger than 16 KiB or too deep");
+    if (depth > 65 || (depth === 2 && i > MAX_HEAD + 1024)) throw new Broken("bad head: too large or too deep");
   }
   return -1;
 }

@@ -35,6 +35,8 @@ export interface LinkUser {
 
 /** The state of one socket. */
 export class Link implements Outlet {
+  /** Resolves when the socket is closed. */
+  readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #codec: Codec;
   readonly #user: LinkUser;
@@ -55,6 +57,9 @@ export class Link implements Outlet {
         if (!this.#ended) act(event);
       });
     };
+    this.closed = new Promise((resolve) => {
+      for (const type of ["close", "error"]) socket.addEventListener(type, () => resolve());
+    });
     on("open", () => this.#open());
     on("message", ({ data }) => this.#take(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
     on("close", ({ code, reason }) => this.#end({ code: code ?? 1006, reason: reason || this.#trouble }));
@@ -73,19 +78,15 @@ export class Link implements Outlet {
     return this.#socket.bufferedAmount < MARK;
   }
 
-  /** Ends the link; the result resolves when the socket is closed. What was sent before still arrives. */
-  close(code: number, reason = ""): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      for (const type of ["close", "error"]) this.#socket.addEventListener(type, () => resolve());
-    });
+  /** Ends the link. What was sent before still arrives. */
+  close(code: number, reason = ""): void {
     this.#end({ code, reason });
     this.#socket.close(code, reason);
-    return closed;
   }
 
   #open(): void {
     if (this.#socket.protocol !== subprotocol(this.#codec)) {
-      this.close(4400, "the server does not speak the subprotocol that was asked for");
+      this.close(4400, "the server does not speak this subprotocol");
       return;
     }
     const hello = this.#codec.frame([HELLO, this.#user.hello()]);
@@ -99,18 +100,18 @@ export class Link implements Outlet {
     try {
       this.#handle(packet);
     } catch (error) {
-      const { code, message } = error instanceof Broken ? error : new Broken("a frame cannot be read");
+      const { code, message } = error instanceof Broken ? error : new Broken("bad frame");
       this.close(code, message);
     }
   }
 
   #handle(packet: Packet): void {
-    if (typeof packet !== typeof this.#codec.join([])) throw new Broken("a packet is of the wrong kind: 1003");
-    if (packet.length > MAX_PACKET) throw new Broken(`a packet is larger than ${MAX_PACKET} bytes: 1009`);
+    if (typeof packet !== typeof this.#codec.join([])) throw new Broken("bad kind of packet (1003)");
+    if (packet.length > MAX_PACKET) throw new Broken("too large a packet (1009)");
     let count = 0;
     let ping: number | undefined;
     for (const bytes of this.#codec.split(packet)) {
-      if (++count > MAX_FRAMES) throw new Broken(`a packet has more than ${MAX_FRAMES} frames`);
+      if (++count > MAX_FRAMES) throw new Broken("too many frames in a packet");
       const frame = decode(this.#codec, bytes);
       if (!this.#welcomed) this.#welcome(frame);
       else if (frame[0] === PING) ping = frame[1];
@@ -122,9 +123,9 @@ export class Link implements Outlet {
   }
 
   #welcome(frame: Frame): void {
-    if (frame[0] !== WELCOME) throw new Broken("the first frame is not a welcome");
+    if (frame[0] !== WELCOME) throw new Broken("bad first frame");
     const [, welcome] = frame;
-    if (welcome.v !== 1) throw new Broken("the server speaks another version of the protocol");
+    if (welcome.v !== 1) throw new Broken("unknown version of the protocol");
     this.#welcomed = true;
     if (welcome.ping_ms) this.#watch(Math.max(35_000, welcome.ping_ms + 10_000));
     this.#user.welcomed(welcome, this);

@@ -65,8 +65,8 @@ export const msgpack: Codec<Bytes> = {
     }
     if (fields.length < count) {
       const payload = reader.rest();
-      if (payload.length === 0) throw new Broken("the end of a frame is missing");
-      if (frame.length - payload.length > MAX_HEAD + 1024) throw new Broken("a head is larger than 16 KiB");
+      if (payload.length === 0) throw new Broken("bad end of a frame");
+      if (frame.length - payload.length > MAX_HEAD + 1024) throw new Broken("bad head: too large");
       fields.push(() => decode(payload));
     }
     reader.end();

@@ -8,9 +8,15 @@ import { FAIL, type Failure, OK } from "./protocol.ts";
 import type { MethodDef, Revival } from "./service.ts";
 import type { Outcome } from "./session.ts";
 
-/** The value of a call; throws its {@link RpcError}. */
-export function understand(name: string, outcome: Outcome, method?: MethodDef, revival?: Revival): unknown {
-  if (outcome[0] === FAIL) throw failed(name, outcome[1]);
+/** The value of a call; throws its {@link RpcError}, which `cause` explains if it was given up here. */
+export function understand(
+  name: string,
+  outcome: Outcome,
+  cause: unknown,
+  method?: MethodDef,
+  revival?: Revival,
+): unknown {
+  if (outcome[0] === FAIL) throw failed(name, outcome[1], cause);
   const [kind, payload] = outcome;
   const plan = method?.r?.[kind === OK ? 0 : 1];
   let value: unknown;

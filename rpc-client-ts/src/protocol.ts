@@ -81,9 +81,8 @@ export interface Goaway {
   final?: boolean;
 }
 
-/** One frame, as its kind and its fields. */
+/** One frame that a server may send, as its kind and its fields. */
 export type Frame =
-  | [kind: typeof HELLO, hello: Hello]
   | [kind: typeof WELCOME, welcome: Welcome]
   | [kind: typeof REQUEST, id: number, method: string, head: Head, params: Payload]
   | [kind: typeof NOTIFY, method: string, head: Head, params: Payload]
@@ -98,13 +97,15 @@ export type Frame =
   | [kind: typeof ACK | typeof PING | typeof PONG, number: number]
   | [kind: typeof GOAWAY, goaway: Goaway];
 
-/** Reads one frame. Throws if it is not one. */
+/** Reads one frame. Throws if it is not one that a server may send. */
 export function decode<P extends Packet>(codec: Codec<P>, bytes: P): Frame {
   const fields = codec.read(bytes, payloadAt);
   const kind = fields[0];
-  const checks = isWhole(kind) ? FIELDS[kind] : undefined;
-  if (!checks) throw new Broken("a frame is of a kind that does not exist");
-  if (!checks.every((check, i) => check(fields[i + 1]))) throw new Broken(`a frame of kind ${kind} has a bad field`);
+  const letters = isWhole(kind) ? FIELDS[kind] : undefined;
+  if (!letters) throw new Broken("unknown kind of frame");
+  if (![...letters].every((letter, i) => CHECKS[letter]?.(fields[i + 1]))) {
+    throw new Broken(`bad field in a frame of kind ${kind}`);
+  }
   const at = payloadAt(kind);
   if (at) {
     fields[at] ??= () => null;
@@ -118,16 +119,21 @@ function payloadAt(kind: unknown): number | undefined {
   return isWhole(kind) ? PAYLOAD_AT[kind] : undefined;
 }
 
+const PAYLOAD_AT: Record<number, number> = {
+  [REQUEST]: 4,
+  [NOTIFY]: 3,
+  [OK]: 3,
+  [ERROR]: 3,
+  [ITEM]: 3,
+  [PUBLICATION]: 5,
+};
+
 /** What in a head this version does not have, or a later one has added in a way that must not be ignored. */
 export function unavailable(head: Head): string | undefined {
-  for (const key in head) {
-    const value = head[key];
-    const empty = Array.isArray(value) && value.length === 0;
-    if (/^[A-Z]/.test(key) || (/^[opkcsr]$/.test(key) && !empty)) {
-      return `what ${key.slice(0, 16)} in the head of a frame asks for is not available in this version`;
-    }
-  }
-  return undefined;
+  const key = Object.keys(head).find(
+    (key) => /^[A-Z]|^[opkcsr]$/.test(key) && !(Array.isArray(head[key]) && head[key].length === 0),
+  );
+  return key && `${key.slice(0, 16)} in a head is not available in this version`;
 }
 
 type Check = (value: unknown) => boolean;
@@ -136,98 +142,73 @@ function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-const isId: Check = (value) => isWhole(value) && value > 0;
-const isText: Check = (value) => typeof value === "string";
-const isFlag: Check = (value) => typeof value === "boolean";
 const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
-const list =
-  (check: Check, least = 0): Check =>
-  (value) =>
-    Array.isArray(value) && value.length >= least && value.every(check);
 
-/** A map with these keys, of which those named last have to be there. */
+/** A map whose keys, where they are there, have values of such letters; `!` says that a key has to be there. */
 const map =
-  (checks: Record<string, Check>, ...required: string[]): Check =>
+  (keys: Record<string, string>): Check =>
   (value) =>
     isMap(value) &&
-    required.every((key) => value[key] !== undefined) &&
-    Object.entries(checks).every(([key, check]) => value[key] === undefined || check(value[key]));
+    Object.entries(keys).every(([key, [letter, required]]) =>
+      value[key] === undefined ? !required : CHECKS[letter as string]?.(value[key]),
+    );
 
-/** A head, or 0 in place of an empty one, or nothing. */
-const head = (checks: Record<string, Check>): Check => {
-  const check = map(checks);
+/** A head, which may be 0 or absent. */
+const head = (keys: Record<string, string>): Check => {
+  const check = map(keys);
   return (value) => value === undefined || value === 0 || check(value);
 };
 
-const limits = map({ packet: isWhole, in_flight: isWhole });
-const resume = map({ session: isText, token: isText, taken: isWhole }, "session", "token", "taken");
-const failure = map({ code: isText, message: isText, retry_ms: isWhole, ref: isText, executed: isFlag }, "code");
-const wholes = list(isWhole);
-const requestHead = head({
-  t: isWhole,
+/** What a field may be, by the letters that stand for it below. */
+const CHECKS: Record<string, Check> = {
+  n: isWhole,
+  i: (value) => isWhole(value) && value > 0,
+  s: (value) => typeof value === "string",
+  b: (value) => typeof value === "boolean",
+  k: (value) => value === 1 || value === true,
   m: isMap,
-  i: isText,
-  o: isWhole,
-  p: (path) => Array.isArray(path) && isId(path[0]),
-  k: (keep) => keep === 1 || keep === true,
-  c: wholes,
-  s: wholes,
-  r: list((ref) => Array.isArray(ref) && isWhole(ref[0]) && isId(ref[1])),
-});
-const valueHead = head({ c: wholes, s: wholes });
-
-/** What the fields behind the kind are; payloads, which stand last, are not looked at. */
-const FIELDS: Record<number, readonly Check[]> = {
-  [HELLO]: [
-    map({ v: isWhole, client: isText, uid: isText, token: isText, resume, js: isWhole, limits, services: isMap }, "v"),
-  ],
-  [WELCOME]: [
-    map(
-      {
-        v: isWhole,
-        session: isText,
-        user: isText,
-        resumed: isFlag,
-        taken: isWhole,
-        token: isText,
-        resume_ms: isWhole,
-        ping_ms: isWhole,
-        spread_ms: isWhole,
-        expires_ms: isWhole,
-        limits,
-        services: isMap,
-      },
-      "v",
-      "session",
-    ),
-  ],
-  [REQUEST]: [isId, isText, requestHead],
-  [NOTIFY]: [isText, requestHead],
-  [OK]: [isId, valueHead],
-  [ERROR]: [isId, valueHead],
-  [FAIL]: [isId, failure],
-  [ITEM]: [
-    isId,
-    head({ c: wholes, s: wholes, o: (place) => Array.isArray(place) && isText(place[0]) && isWhole(place[1]) }),
-  ],
-  [CANCEL]: [isId],
-  [CREDIT]: [isId, isWhole, isWhole],
-  [RELEASE]: [list(list(isWhole, 2)), list(isId)],
-  [BROKEN]: [isWhole, failure],
-  [PUBLICATION]: [isText, isText, isWhole, isText],
-  [POSITION]: [isText, isText, isWhole, isWhole],
-  [ACK]: [isWhole],
-  [PING]: [isWhole],
-  [PONG]: [isWhole],
-  [GOAWAY]: [map({ reason: isText, after_ms: isWhole, grace_ms: isWhole, final: isFlag }, "reason")],
+  a: Array.isArray,
+  N: (value) => Array.isArray(value) && value.every(isWhole),
+  l: map({ packet: "n", in_flight: "n" }),
+  f: map({ code: "s!", message: "s", retry_ms: "n", ref: "s", executed: "b" }),
+  g: map({ reason: "s!", after_ms: "n", grace_ms: "n", final: "b" }),
+  h: head({ t: "n", m: "m", i: "s", o: "n", p: "a", k: "k", c: "N", s: "N", r: "a" }),
+  v: head({ c: "N", s: "N" }),
+  x: head({ c: "N", s: "N", o: "a" }),
+  w: map({
+    v: "n!",
+    session: "s!",
+    user: "s",
+    resumed: "b",
+    taken: "n",
+    token: "s",
+    resume_ms: "n",
+    ping_ms: "n",
+    spread_ms: "n",
+    expires_ms: "n",
+    limits: "l",
+    services: "m",
+  }),
 };
 
-const PAYLOAD_AT: Record<number, number> = {
-  [REQUEST]: 4,
-  [NOTIFY]: 3,
-  [OK]: 3,
-  [ERROR]: 3,
-  [ITEM]: 3,
-  [PUBLICATION]: 5,
+/** The fields behind the kind, a letter for each; payloads, which stand last, are not looked at. */
+const FIELDS: Record<number, string> = {
+  [WELCOME]: "w",
+  [REQUEST]: "ish",
+  [NOTIFY]: "sh",
+  [OK]: "iv",
+  [ERROR]: "iv",
+  [FAIL]: "if",
+  [ITEM]: "ix",
+  [CANCEL]: "i",
+  [CREDIT]: "inn",
+  [RELEASE]: "aN",
+  [BROKEN]: "nf",
+  [PUBLICATION]: "ssns",
+  [POSITION]: "ssnn",
+  [ACK]: "n",
+  [PING]: "n",
+  [PONG]: "n",
+  [GOAWAY]: "g",
 };

@@ -11,7 +11,6 @@ import {
   FAIL,
   type Failure,
   type Frame,
-  HELLO,
   type Head,
   type Limits,
   NOTIFY,
@@ -102,7 +101,7 @@ export class Session {
     const pending: Pending = {
       request,
       deadline: performance.now() + timeout,
-      timer: timeout < Number.POSITIVE_INFINITY ? setTimeout(expire, Math.min(timeout, MAX_TIMER)) : undefined,
+      timer: timeout < Infinity ? setTimeout(expire, Math.min(timeout, MAX_TIMER)) : undefined,
       // A character of the name takes six bytes if it has to be escaped; id, deadline and brackets take less than the rest.
       bound: size + beside + method.length * 6 + 64,
     };
@@ -129,7 +128,7 @@ export class Session {
     this.#awake = false;
     const fill = Math.min(FILL, this.#limits.packet);
     while (this.#outlet?.hasRoom()) {
-      const frames = this.#gather(fill, Number.POSITIVE_INFINITY);
+      const frames = this.#gather(fill, Infinity);
       if (frames.length === 0) return;
       this.#outlet.send(this.#codec.join(frames));
     }
@@ -172,9 +171,8 @@ export class Session {
       case REQUEST:
         this.#refuseRequest(frame[1], frame[3]);
         break;
-      case HELLO:
       case WELCOME:
-        throw new Broken("a second welcome, or a hello from the server");
+        throw new Broken("a second welcome");
       // The others belong to what this version does not have, and have no effect.
     }
   }
@@ -189,11 +187,11 @@ export class Session {
   }
 
   #refuseRequest(id: number, head: Head): void {
-    if (id % 2 === 1 || id <= this.#lastPeerId) throw new Broken("a request has an id that the server may not use");
+    if (id % 2 === 1 || id <= this.#lastPeerId) throw new Broken("bad id of a request");
     this.#lastPeerId = id;
     const message = unavailable(head) ?? "this client serves no methods";
     this.#urge([FAIL, id, { code: "UNIMPLEMENTED", message }]);
-    if (this.#urgent.length > MAX_URGENT) throw new Broken("the server does not read the answers to its calls", 4431);
+    if (this.#urgent.length > MAX_URGENT) throw new Broken("the server does not read", 4431);
   }
 
   #giveUp(pending: Pending, failure: Failure): void {
