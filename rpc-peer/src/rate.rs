@@ -33,13 +33,19 @@ pub(crate) struct MethodLimiter {
 /// How many budgets are kept without looking through them.
 const FEW: usize = 1024;
 
+/// A century: `governor` counts nanoseconds in 64 bits, and panics when they overflow.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 impl MethodLimiter {
-    /// Nothing, if the limit allows nothing or everything: the macro refuses both.
-    pub(crate) fn new(limit: RateLimit) -> Option<Self> {
-        let burst = NonZeroU32::new(limit.limit)?;
-        let quota = Quota::with_period(limit.period / limit.limit)?.allow_burst(burst);
+    /// The macro refuses what GCRA cannot count: no call at all, more than one a nanosecond. Such a limit of a service
+    /// written by hand becomes the nearest that it can.
+    pub(crate) fn new(limit: RateLimit) -> Self {
+        let burst = NonZeroU32::new(limit.limit).unwrap_or(NonZeroU32::MIN);
+        let interval = limit.period.min(LONGEST) / burst.get();
+        let quota = Quota::with_period(interval.max(Duration::from_nanos(1))).expect("it is not zero");
+        let quota = quota.allow_burst(burst);
         let budgets = governor::RateLimiter::new(quota, HashMapStateStore::default(), RuntimeClock);
-        Some(Self { limit, budgets, sweep_at: AtomicUsize::new(FEW) })
+        Self { limit, budgets, sweep_at: AtomicUsize::new(FEW) }
     }
 
     /// Takes one call out of the caller's budget.

@@ -76,7 +76,7 @@ impl Router {
                 method: number,
                 schema: method,
                 guard: service.guard(number),
-                limiter: method.rate_limit.and_then(MethodLimiter::new),
+                limiter: method.rate_limit.map(MethodLimiter::new),
             });
             for name in method.wire {
                 match self.routes.entry((*name).to_owned()) {

@@ -11,7 +11,6 @@ use crate::{
 
 fn limiter(per: Per) -> MethodLimiter {
     MethodLimiter::new(RateLimit { limit: 5, period: Duration::from_secs(60), per, disconnect: false })
-        .unwrap()
 }
 
 fn connection(id: u64, addr: &str, user: Option<&str>) -> Connection {
@@ -40,6 +39,30 @@ async fn the_sixth_call_is_refused_with_its_retry_time() {
     assert!(limiter.check(&conn).is_err());
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(passed(&limiter, &conn), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_comes_back_call_by_call() {
+    let (limiter, conn) = (limiter(Per::Connection), connection(1, "127.0.0.1:1", None));
+    assert_eq!(passed(&limiter, &conn), 5, "five at once");
+    for _ in 0..5 {
+        tokio::time::advance(Duration::from_secs(12)).await;
+        assert_eq!(passed(&limiter, &conn), 1, "and one more each 12 s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_gcra_cannot_count_still_limits() {
+    for (limit, period, expected) in [
+        (0, Duration::from_secs(1), 1),
+        (5, Duration::ZERO, 5),
+        (5, Duration::from_nanos(4), 5),
+        (5, Duration::MAX, 5),
+    ] {
+        let limit = RateLimit { limit, period, per: Per::Method, disconnect: false };
+        let (limiter, conn) = (MethodLimiter::new(limit), connection(1, "127.0.0.1:1", None));
+        assert_eq!(passed(&limiter, &conn), expected, "{limit:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
