@@ -110,10 +110,7 @@ mod tests {
     fn changes_stand_between_the_lines_around_them() {
         let old = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
         let new = "1\n2\n3\n4\nfive\n6\n7\n8\n9\n10\n";
-        assert_eq!(
-            diff(old, new),
-            "@@ line 3\n  3\n  4\n- 5\n+ five\n  6\n  7\n  8\n  9\n+ 10"
-        );
+        assert_eq!(diff(old, new), "@@ line 3\n  3\n  4\n- 5\n+ five\n  6\n  7\n  8\n  9\n+ 10");
     }
 
     #[test]

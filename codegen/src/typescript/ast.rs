@@ -101,7 +101,9 @@ impl Type {
             };
             for part in parts {
                 match (members.last_mut(), part) {
-                    (Some(Self::Object(properties)), Self::Object(more)) if are_disjoint(properties, &more) => {
+                    (Some(Self::Object(properties)), Self::Object(more))
+                        if are_disjoint(properties, &more) =>
+                    {
                         properties.extend(more);
                     }
                     (_, part) => members.push(part),
@@ -141,9 +143,9 @@ impl Type {
             Self::Name(name, args) => Self::Name(name.clone(), args.iter().map(change).collect()),
             Self::TextOf(ty) => Self::TextOf(Box::new(change(ty))),
             Self::Array(ty) => Self::array(change(ty)),
-            Self::Tuple(elements) => {
-                Self::Tuple(elements.iter().map(|it| Element { ty: change(&it.ty), optional: it.optional }).collect())
-            }
+            Self::Tuple(elements) => Self::Tuple(
+                elements.iter().map(|it| Element { ty: change(&it.ty), optional: it.optional }).collect(),
+            ),
             Self::Object(properties) => {
                 let properties = properties.iter();
                 Self::Object(properties.map(|it| Property { ty: change(&it.ty), ..it.clone() }).collect())

@@ -33,8 +33,10 @@ impl Declarations {
             match found.get(&it.name) {
                 Some((typescript, _)) if *typescript == it.typescript => continue,
                 Some((_, other)) => {
-                    let (name, one, other) = (it.name.clone(), other.rust.clone(), it.rust.clone());
-                    return Err(GenerateError::DuplicateType { name, one, other });
+                    let mut both = [other.rust.clone(), it.rust.clone()];
+                    both.sort();
+                    let [one, other] = both;
+                    return Err(GenerateError::DuplicateType { name: it.name.clone(), one, other });
                 }
                 None => {}
             }
@@ -100,7 +102,8 @@ impl Declarations {
     pub(crate) fn check_cycles(&self) -> Result<(), GenerateError> {
         for declared in self.iter() {
             if self.needs_at_once(&declared.body, &declared.name, &mut BTreeSet::new()) {
-                let why = "TypeScript cannot define it by itself; put the inner value into a field or a list".to_owned();
+                let why = "TypeScript cannot define it by itself; put the inner value into a field or a list"
+                    .to_owned();
                 return Err(GenerateError::Declaration { rust: declared.rust.clone(), why });
             }
         }
@@ -137,12 +140,16 @@ impl Declarations {
 }
 
 fn undeclarable(declaration: &trunkline_core::Declaration) -> GenerateError {
-    let why = if declaration.typescript.starts_with("enum ") {
-        "an `enum` would have to be compiled, while this file holds types that can be stripped; remove \
-         `#[ts(repr(enum))]`, so that it becomes a union of literals"
-            .to_owned()
-    } else {
-        format!("`{}` is no declaration of a type", declaration.typescript)
+    let why = match declaration.typescript.as_str() {
+        "" => "ts-rs can flatten a struct, an enum or a map, and nothing round them; remove `#[serde(flatten)]` from an \
+               `Option` or a newtype, or flatten the type that is in it"
+            .to_owned(),
+        text if text.starts_with("enum ") => {
+            "an `enum` has to be compiled, while this file holds only what can be stripped; remove `#[ts(repr(enum))]`, \
+             so that it becomes a union of literals"
+                .to_owned()
+        }
+        text => format!("`{text}` is no declaration of a type; give it a name with `#[ts(rename = \"…\")]`"),
     };
     GenerateError::Declaration { rust: declaration.rust.clone(), why }
 }

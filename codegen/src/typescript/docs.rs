@@ -38,8 +38,10 @@ pub(crate) fn print(lines: &[String], indent: &str) -> String {
         [] => String::new(),
         [line] => format!("{indent}/** {} */\n", escaped(line)),
         lines => {
-            let lines: Vec<String> =
-                lines.iter().map(|line| format!("{indent} * {}", escaped(line)).trim_end().to_owned()).collect();
+            let lines: Vec<String> = lines
+                .iter()
+                .map(|line| format!("{indent} * {}", escaped(line)).trim_end().to_owned())
+                .collect();
             format!("{indent}/**\n{}\n{indent} */\n", lines.join("\n"))
         }
     }

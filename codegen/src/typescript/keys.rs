@@ -73,7 +73,8 @@ impl<'a> Keys<'a> {
             Key::None => return Err(self.no_key(&record.key)),
         };
         let is_part_of_itself = |owner: &Declared| {
-            self.declarations.reaches(&record.value, &owner.name) || self.declarations.reaches(&key, &owner.name)
+            self.declarations.reaches(&record.value, &owner.name)
+                || self.declarations.reaches(&key, &owner.name)
         };
         let mapped = self.owner.is_some_and(is_part_of_itself);
         Ok(Type::Record(Box::new(Record { key, value: record.value.clone(), partial, mapped })))
@@ -118,7 +119,9 @@ impl<'a> Keys<'a> {
             Type::Name(name, args) if args.is_empty() && self.is_param(&name) => Key::Param,
             // `string`, `number`, and what only the user knows.
             Type::Name(..) | Type::Raw(_) => Key::Open,
-            Type::Array(_) | Type::Tuple(_) | Type::Object(_) | Type::Record(_) | Type::Intersection(_) => Key::None,
+            Type::Array(_) | Type::Tuple(_) | Type::Object(_) | Type::Record(_) | Type::Intersection(_) => {
+                Key::None
+            }
         }
     }
 
@@ -132,7 +135,12 @@ pub(crate) fn is_key(param: &str, declared: &Declared, declarations: &Declaratio
     is_key_in(param, &declared.body, declarations, &mut BTreeSet::new())
 }
 
-fn is_key_in(param: &str, ty: &Type, declarations: &Declarations, seen: &mut BTreeSet<(String, String)>) -> bool {
+fn is_key_in(
+    param: &str,
+    ty: &Type,
+    declarations: &Declarations,
+    seen: &mut BTreeSet<(String, String)>,
+) -> bool {
     let is_it = match ty {
         Type::Record(record) => record.key.is(param),
         Type::Name(name, args) => declarations.get(name).is_some_and(|declared| {

@@ -13,16 +13,71 @@ const USED: [&str; 9] =
 
 /// Names that TypeScript does not let a type have.
 const PREDEFINED: [&str; 13] = [
-    "any", "bigint", "boolean", "never", "null", "number", "object", "string", "symbol", "undefined", "unknown", "void",
+    "any",
+    "bigint",
+    "boolean",
+    "never",
+    "null",
+    "number",
+    "object",
+    "string",
+    "symbol",
+    "undefined",
+    "unknown",
+    "void",
     "asserts",
 ];
 
 /// Words of the language, in strict code.
 const RESERVED: [&str; 49] = [
-    "arguments", "await", "break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete", "do",
-    "else", "enum", "eval", "export", "extends", "false", "finally", "for", "function", "if", "implements", "import",
-    "in", "instanceof", "interface", "let", "new", "null", "package", "private", "protected", "public", "return",
-    "static", "super", "switch", "this", "throw", "true", "try", "typeof", "undefined", "var", "void", "while", "with",
+    "arguments",
+    "await",
+    "break",
+    "case",
+    "catch",
+    "class",
+    "const",
+    "continue",
+    "debugger",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "enum",
+    "eval",
+    "export",
+    "extends",
+    "false",
+    "finally",
+    "for",
+    "function",
+    "if",
+    "implements",
+    "import",
+    "in",
+    "instanceof",
+    "interface",
+    "let",
+    "new",
+    "null",
+    "package",
+    "private",
+    "protected",
+    "public",
+    "return",
+    "static",
+    "super",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "undefined",
+    "var",
+    "void",
+    "while",
+    "with",
     "yield",
 ];
 
@@ -49,7 +104,8 @@ pub(crate) fn check(description: &Description, declarations: &Declarations) -> R
     for (at, service) in description.services.iter().enumerate() {
         let before = description.services.iter().take(at);
         let twice = before.into_iter().any(|other| other.name == service.name);
-        let why = twice.then(|| "another one is called so too".to_owned()).or_else(|| objection(&service.name));
+        let why =
+            twice.then(|| "another one is called so too".to_owned()).or_else(|| objection(&service.name));
         if let Some(why) = why {
             return Err(GenerateError::ServiceName { name: service.name.clone(), why });
         }

@@ -157,7 +157,7 @@ impl Planner<'_> {
         if !self.named.contains_key(&instance) {
             // Keeps its place while the plan is made, for a type may be part of itself.
             self.named.insert(instance.clone(), Plan::Each(Vec::new()));
-            let rust = declarations.get(name).map(|it| it.rust.clone()).unwrap_or_default();
+            let rust = declarations.get(name).map_or_else(String::new, |it| format!("`{}`", it.rust));
             let at = std::mem::replace(&mut self.at, rust);
             let plan = self.plan(&declarations.resolve(ty).unwrap_or(resolved))?;
             self.at = at;
@@ -244,7 +244,9 @@ impl Planner<'_> {
     }
 
     fn texts(&mut self, members: &[&Member]) -> Result<Option<Plan>, GenerateError> {
-        let Some(special) = members.iter().find(|member| is_special(&member.resolved)) else { return Ok(None) };
+        let Some(special) = members.iter().find(|member| is_special(&member.resolved)) else {
+            return Ok(None);
+        };
         match members.iter().find(|member| member.resolved != special.resolved) {
             None => self.plan(&special.resolved),
             Some(other) => {
@@ -338,7 +340,9 @@ fn views(ty: &Type, declarations: &Declarations) -> Option<Vec<Vec<Property>>> {
             let mut all = vec![Vec::new()];
             for ty in &types {
                 let views = views(ty, declarations)?;
-                let both = |one: &Vec<Property>| views.iter().map(|it| [&one[..], &it[..]].concat()).collect::<Vec<_>>();
+                let both = |one: &Vec<Property>| {
+                    views.iter().map(|it| [&one[..], &it[..]].concat()).collect::<Vec<_>>()
+                };
                 all = all.iter().flat_map(both).collect();
             }
             Some(all)
@@ -351,8 +355,10 @@ fn views(ty: &Type, declarations: &Declarations) -> Option<Vec<Vec<Property>>> {
 fn tag(members: &[Vec<Vec<Property>>]) -> Option<(String, Vec<BTreeSet<String>>)> {
     let candidates = members.first()?.first()?;
     candidates.iter().find_map(|candidate| {
-        let values: Option<Vec<BTreeSet<String>>> =
-            members.iter().map(|views| views.iter().map(|view| value(view, &candidate.name)).collect()).collect();
+        let values: Option<Vec<BTreeSet<String>>> = members
+            .iter()
+            .map(|views| views.iter().map(|view| value(view, &candidate.name)).collect())
+            .collect();
         let values = values?;
         let count: usize = values.iter().map(BTreeSet::len).sum();
         let all: BTreeSet<&String> = values.iter().flatten().collect();

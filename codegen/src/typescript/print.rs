@@ -60,7 +60,9 @@ pub(crate) fn text(text: &str) -> String {
 fn bound(ty: &Type, binding: Binding) -> String {
     let (own, text) = match ty {
         Type::Name(name, args) if args.is_empty() => (Binding::Postfix, name.clone()),
-        Type::Name(name, args) => (Binding::Postfix, format!("{name}<{}>", joined(args, ", ", Binding::Loose))),
+        Type::Name(name, args) => {
+            (Binding::Postfix, format!("{name}<{}>", joined(args, ", ", Binding::Loose)))
+        }
         Type::Text(it) => (Binding::Postfix, text(it)),
         Type::Literal(it) => (Binding::Postfix, it.clone()),
         Type::TextOf(ty) => (Binding::Postfix, format!("`${{{}}}`", flat(ty))),
@@ -109,7 +111,11 @@ fn head(property: &Property) -> String {
 /// The type on one line if it fits behind `used` characters, else broken, where lines are indented by `indent`.
 pub(crate) fn fitted(ty: &Type, used: usize, indent: usize) -> String {
     let flat = flat(ty);
-    if !has_docs(ty) && used + flat.chars().count() < WIDTH { flat } else { broken(ty, indent).unwrap_or(flat) }
+    if !has_docs(ty) && used + flat.chars().count() < WIDTH {
+        flat
+    } else {
+        broken(ty, indent).unwrap_or(flat)
+    }
 }
 
 /// The type over several lines, if there is a place where it can be broken.
@@ -119,9 +125,7 @@ fn broken(ty: &Type, indent: usize) -> Option<String> {
         Type::Object(properties) if !properties.is_empty() => Some(object(properties, indent)),
         Type::Array(ty) => match &**ty {
             Type::Object(_) => Some(format!("{}[]", broken(ty, indent)?)),
-            Type::Union(_) | Type::Intersection(_) => {
-                Some(format!("(\n{inner}{}\n{})[]", broken(ty, indent + 2)?.trim_start(), " ".repeat(indent)))
-            }
+            Type::Union(_) => Some(format!("({}\n{})[]", broken(ty, indent)?, " ".repeat(indent))),
             _ => None,
         },
         Type::Union(types) => {
@@ -155,7 +159,14 @@ fn broken(ty: &Type, indent: usize) -> Option<String> {
         Type::Tuple(elements) => {
             let elements = elements.iter().map(|it| {
                 let mark = if it.optional { "?" } else { "" };
-                format!("{inner}{}{mark},\n", if it.optional { bound(&it.ty, Binding::Postfix) } else { fitted(&it.ty, indent + 3, indent + 2) })
+                format!(
+                    "{inner}{}{mark},\n",
+                    if it.optional {
+                        bound(&it.ty, Binding::Postfix)
+                    } else {
+                        fitted(&it.ty, indent + 3, indent + 2)
+                    }
+                )
             });
             Some(format!("[\n{}{}]", elements.collect::<String>(), " ".repeat(indent)))
         }

@@ -117,7 +117,8 @@ impl Directions {
             let is_reached = |name: &str| types.iter().any(|ty| declarations.reaches(ty, name));
             declarations.iter().filter(|it| is_reached(&it.name)).map(|it| format!("`{}`", it.rust)).collect()
         };
-        let params = |method: &'_ Method<'_>| method.params.iter().map(|param| param.ty.clone()).collect::<Vec<_>>();
+        let params =
+            |method: &'_ Method<'_>| method.params.iter().map(|param| param.ty.clone()).collect::<Vec<_>>();
         let inputs: Vec<Type> = methods().flat_map(params).collect();
         let outputs = methods().flat_map(|method| [&method.result].into_iter().chain(&method.error));
         Self { inputs: reached(inputs.iter().collect()), outputs: reached(outputs.collect()) }
@@ -171,7 +172,8 @@ impl Referee<'_> {
         place: &Place,
         words: &str,
     ) -> Result<(), GenerateError> {
-        let mut similar: Vec<_> = pairs.iter().filter(|(one, other)| self.may_agree(&one.shape, other)).collect();
+        let mut similar: Vec<_> =
+            pairs.iter().filter(|(one, other)| self.may_agree(&one.shape, other)).collect();
         similar.sort_by_key(|(one, other)| difference(&one.shape, other));
         let mut first = None;
         for (one, other) in similar {
@@ -193,7 +195,9 @@ impl Referee<'_> {
 
     fn may_agree(&self, ty: &Shape<Type>, shape: &Shape<Value>) -> bool {
         match (ty, shape) {
-            (Shape::Null, Shape::Null) | (Shape::Boolean, Shape::Boolean) | (Shape::Number, Shape::Number) => true,
+            (Shape::Null, Shape::Null)
+            | (Shape::Boolean, Shape::Boolean)
+            | (Shape::Number, Shape::Number) => true,
             (Shape::Text(ty), Shape::Text(text)) => match (ty, text) {
                 (Text::Exactly(one), Text::Exactly(other)) => one == other,
                 (one, other) => (*one == Text::Bytes) == (*other == Text::Bytes),
@@ -210,7 +214,8 @@ impl Referee<'_> {
 
     /// Compares what is inside of two that are of one kind.
     fn pair(&mut self, one: &Alternative, other: &Shape<Value>, place: &Place) -> Result<(), GenerateError> {
-        let place = &one.owner.as_ref().map_or_else(|| place.clone(), |owner| Place::of(format!("`{owner}`")));
+        let place =
+            &one.owner.as_ref().map_or_else(|| place.clone(), |owner| Place::of(format!("`{owner}`")));
         match (&one.shape, other) {
             (Shape::List(ty), Shape::List(schema)) => self.compare(ty, schema, place, Null::Counts),
             (Shape::List(ty), Shape::Tuple(schemas)) => {
@@ -243,7 +248,12 @@ impl Referee<'_> {
     }
 
     /// An object that the schema allows is one that TypeScript expects.
-    fn arrives(&mut self, ty: &Object<Type>, schema: &Object<Value>, place: &Place) -> Result<(), GenerateError> {
+    fn arrives(
+        &mut self,
+        ty: &Object<Type>,
+        schema: &Object<Value>,
+        place: &Place,
+    ) -> Result<(), GenerateError> {
         for (name, field) in &schema.fields {
             let place = place.field(name);
             let null = if field.required { Null::Counts } else { Null::IsAbsence };
@@ -264,7 +274,10 @@ impl Referee<'_> {
                 },
             }
         }
-        let missing = ty.fields.iter().find(|(name, field)| field.required && !schema.fields.contains_key(*name));
+        let is_missing = |(name, field): &(&String, &Field<Type>)| {
+            field.required && !schema.fields.contains_key(*name) && !is_tag_of_a_struct(field)
+        };
+        let missing = ty.fields.iter().find(is_missing);
         match missing {
             None => Ok(()),
             Some((name, _)) => {
@@ -276,7 +289,12 @@ impl Referee<'_> {
     }
 
     /// An object that TypeScript allows is one that the schema does.
-    fn is_read(&mut self, ty: &Object<Type>, schema: &Object<Value>, place: &Place) -> Result<(), GenerateError> {
+    fn is_read(
+        &mut self,
+        ty: &Object<Type>,
+        schema: &Object<Value>,
+        place: &Place,
+    ) -> Result<(), GenerateError> {
         for (name, field) in &ty.fields {
             let place = place.field(name);
             match (schema.fields.get(name), &schema.rest) {
@@ -287,7 +305,7 @@ impl Referee<'_> {
                 }
                 (Some(read), _) => self.compare(&field.ty, &read.ty, &place, Null::Counts)?,
                 (None, Some(rest)) => self.compare(&field.ty, rest, &place, Null::Counts)?,
-                (None, None) if field.required || schema.closed => {
+                (None, None) if (field.required && !is_tag_of_a_struct(field)) || schema.closed => {
                     let mismatch = "TypeScript asks for it, but it is not read";
                     let advice = "hide it with `#[ts(skip)]`, or let serde read it under that name";
                     return Err(self.mismatch(&place, mismatch, advice));
@@ -300,7 +318,8 @@ impl Referee<'_> {
             None => Ok(()),
             Some((name, _)) => {
                 let mismatch = "it has to be there, but TypeScript does not know it";
-                let advice = "give it one name for serde and ts-rs, or hide it from both with `#[serde(skip)]`";
+                let advice =
+                    "give it one name for serde and ts-rs, or hide it from both with `#[serde(skip)]`";
                 Err(self.mismatch(&place.field(name), mismatch, advice))
             }
         }
@@ -317,6 +336,11 @@ impl Referee<'_> {
         };
         GenerateError::Mismatch { at: place.text(), mismatch: mismatch.into(), advice }
     }
+}
+
+/// schemars does not know `#[serde(tag = "..")]` on a struct, ts-rs does.
+fn is_tag_of_a_struct(field: &Field<Type>) -> bool {
+    literal(&field.ty).is_some()
 }
 
 /// The text that a type is, if it is just one.

@@ -152,7 +152,7 @@ impl<'a> Method<'a> {
         plans: &Plans<'_>,
         named: &mut BTreeMap<String, Plan>,
     ) -> Result<Descriptor, GenerateError> {
-        let at = format!("{service}::{}", self.of.name);
+        let at = format!("`{service}::{}`", self.of.name);
         let mut keys = Vec::new();
         let wire = self.of.wire.first().unwrap_or(&self.of.name);
         if *wire != camel(&self.of.name) {
@@ -168,6 +168,10 @@ impl<'a> Method<'a> {
         let encodes = self.params.iter().any(|param| plans.are_needed_for(&param.ty));
         if encodes {
             keys.push("x: 1".to_owned());
+        }
+        for param in &self.params {
+            // Parameters say themselves what they are, but the service reads them by the same types.
+            plans.of(&param.ty, &at, &mut BTreeMap::new())?;
         }
         let result = plans.of(&self.result, &at, named)?;
         let error = self.error.as_ref().map(|error| plans.of(error, &at, named)).transpose()?.flatten();

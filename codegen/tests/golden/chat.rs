@@ -1,4 +1,11 @@
-#![allow(dead_code, deprecated, missing_docs, unnameable_types, unreachable_pub)]
+#![allow(
+    dead_code,
+    deprecated,
+    missing_debug_implementations,
+    missing_docs,
+    unnameable_types,
+    unreachable_pub
+)]
 
 use std::collections::BTreeMap;
 
@@ -175,7 +182,13 @@ pub trait Chat {
     #[method(idempotent)]
     async fn users(&self, page: PageRequest, role: Option<Role>) -> Result<Page<User>>;
     /// Sends a message.
-    async fn send(&self, room: RoomName, text: String, attachment: Option<Attachment>, #[default(false)] silent: bool) -> Result<Message>;
+    async fn send(
+        &self,
+        room: RoomName,
+        text: String,
+        attachment: Option<Attachment>,
+        #[default(false)] silent: bool,
+    ) -> Result<Message>;
     #[deprecated = "use `users`"]
     async fn all_users(&self) -> Vec<User>;
     /// Fire and forget.

@@ -89,7 +89,8 @@ fn of_type(name: &str, schema: &Map<String, Value>) -> Shape<Value> {
 
 /// `Bytes`, `I64` and `U64` are known by what `trunkline-core` says of them.
 fn text(schema: &Map<String, Value>) -> Text {
-    let is = |key, values: &[&str]| schema.get(key).and_then(Value::as_str).is_some_and(|it| values.contains(&it));
+    let is =
+        |key, values: &[&str]| schema.get(key).and_then(Value::as_str).is_some_and(|it| values.contains(&it));
     if is("contentEncoding", &["base64"]) {
         Text::Bytes
     } else if is("pattern", &["^-?[0-9]+$", "^[0-9]+$"]) {
@@ -114,8 +115,13 @@ fn list(schema: &Map<String, Value>) -> Shape<Value> {
 
 fn object(schema: &Map<String, Value>) -> Shape<Value> {
     let map = |key| schema.get(key).and_then(Value::as_object).into_iter().flatten();
-    let required: Vec<&str> =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let fields = map("properties").map(|(name, ty)| {
         let field = Field { ty: ty.clone(), required: required.contains(&name.as_str()) };
         (name.clone(), field)

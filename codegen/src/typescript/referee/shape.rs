@@ -61,9 +61,8 @@ fn merged<T: Clone + PartialEq>(one: &Shape<T>, other: &Shape<T>) -> Option<Shap
             let rest = one.rest.clone().or_else(|| other.rest.clone());
             Some(Shape::Object(Object { fields, rest, closed: one.closed || other.closed }))
         }
-        (Shape::Text(Text::Any), shape @ Shape::Text(_)) | (shape @ Shape::Text(_), Shape::Text(Text::Any)) => {
-            Some(shape.clone())
-        }
+        (Shape::Text(Text::Any), shape @ Shape::Text(_))
+        | (shape @ Shape::Text(_), Shape::Text(Text::Any)) => Some(shape.clone()),
         (one, other) => (one == other).then(|| one.clone()),
     }
 }

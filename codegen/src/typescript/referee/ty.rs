@@ -1,10 +1,7 @@
 //! What a TypeScript type says of a value.
 
 use super::shape::{Field, Object, Shape, Text, both};
-use crate::typescript::{
-    ast::Type,
-    declarations::Declarations,
-};
+use crate::typescript::{ast::Type, declarations::Declarations};
 
 /// One of the things that a value may be, and the Rust type that says so, if it has a name.
 #[derive(Debug, Clone)]
@@ -56,7 +53,9 @@ fn expand(ty: &Type, owner: Option<&str>, declarations: &Declarations, depth: us
         Type::Array(element) => one(Shape::List((**element).clone())),
         Type::Tuple(elements) => one(Shape::Tuple(elements.iter().map(|it| it.ty.clone()).collect())),
         Type::Object(properties) => {
-            let fields = properties.iter().map(|it| (it.name.clone(), Field { ty: it.ty.clone(), required: !it.optional }));
+            let fields = properties
+                .iter()
+                .map(|it| (it.name.clone(), Field { ty: it.ty.clone(), required: !it.optional }));
             one(Shape::Object(Object::of(fields.collect())))
         }
         Type::Record(record) => {
