@@ -60,7 +60,11 @@ fn repair(declarations: &mut Declarations, services: &mut [Service<'_>]) -> Resu
     Ok(())
 }
 
-fn print(version: &str, declarations: &Declarations, services: &[Service<'_>]) -> Result<String, GenerateError> {
+fn print(
+    version: &str,
+    declarations: &Declarations,
+    services: &[Service<'_>],
+) -> Result<String, GenerateError> {
     let plans = Plans::new(declarations);
     let descriptors: Result<Vec<_>, _> = services.iter().map(|service| service.descriptor(&plans)).collect();
     let descriptors = descriptors?;
@@ -89,7 +93,8 @@ fn head(version: &str, services: &[Service<'_>], revives: bool) -> String {
 
 fn declaration(declared: &Declared, declarations: &Declarations) -> String {
     let params = declared.params.iter().map(|param| {
-        let bound = if keys::is_key(&param.name, declared, declarations) { " extends string | number" } else { "" };
+        let bound =
+            if keys::is_key(&param.name, declared, declarations) { " extends string | number" } else { "" };
         let default = param.default.as_ref().map(|ty| format!(" = {}", flat(ty))).unwrap_or_default();
         format!("{}{bound}{default}", param.name)
     });
