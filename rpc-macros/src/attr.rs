@@ -17,9 +17,13 @@ use syn::{Attribute, Expr, Ident, LitStr, Meta, MetaList, Path, Type, parse::Par
 
 use self::read::{
     arguments, case, count, duration, flag, list_of, parenthesized, path, read_keys, set, string, strings,
-    unknown_case, value,
+    value,
 };
-use crate::{duration::parse_rate, errors::Errors, names::Case};
+use crate::{
+    duration::{check_rate, parse_rate},
+    errors::Errors,
+    names::Case,
+};
 
 /// The keys of `#[service(..)]`.
 #[derive(Default)]
@@ -36,7 +40,7 @@ impl ServiceKeys {
         let mut keys = Self::default();
         read_keys(args, "#[service]", Self::KNOWN, errors, |key, input| match key.to_string().as_str() {
             "namespace" => set(&mut keys.namespace, key, string(key, input)?),
-            "rename_all" => set(&mut keys.rename_all, key, case(key, input)?),
+            "rename_all" => set(&mut keys.rename_all, key, case(key, input)?.1),
             _ => set(&mut keys.krate, key, path(key, input)?),
         });
         keys
@@ -134,12 +138,9 @@ impl RateLimit {
             let message = "a rate limit needs `limit`, as in `rate_limit(limit = 5, period = \"1m\")`";
             return Err(syn::Error::new_spanned(owner, message));
         };
-        Ok(Self {
-            limit,
-            period: period.unwrap_or(Duration::from_secs(1)),
-            per: per.unwrap_or(Self::DEFAULT_PER),
-            disconnect: disconnect.is_some(),
-        })
+        let period = period.unwrap_or(Duration::from_secs(1));
+        check_rate(limit, period).map_err(|message| syn::Error::new_spanned(owner, message))?;
+        Ok(Self { limit, period, per: per.unwrap_or(Self::DEFAULT_PER), disconnect: disconnect.is_some() })
     }
 
     fn read_per(key: &Ident, input: ParseStream) -> syn::Result<&'static str> {
@@ -226,39 +227,17 @@ pub(crate) struct DataKeys {
 
 impl DataKeys {
     const KNOWN: &[&str] = &["error", "input", "rename_all", "rename_all_fields", "crate"];
-    /// What serde knows.
-    const CASES: [&str; 8] = [
-        "camelCase",
-        "snake_case",
-        "kebab-case",
-        "PascalCase",
-        "SCREAMING_SNAKE_CASE",
-        "SCREAMING-KEBAB-CASE",
-        "lowercase",
-        "UPPERCASE",
-    ];
 
     pub(crate) fn read(args: TokenStream, errors: &mut Errors) -> Self {
         let mut keys = Self::default();
         read_keys(args, "#[data]", Self::KNOWN, errors, |key, input| match key.to_string().as_str() {
             "error" => set(&mut keys.error, key, flag(key, input)?),
             "input" => set(&mut keys.input, key, flag(key, input)?),
-            "rename_all" => set(&mut keys.rename_all, key, (key.clone(), Self::read_case(key, input)?)),
-            "rename_all_fields" => {
-                set(&mut keys.rename_all_fields, key, (key.clone(), Self::read_case(key, input)?))
-            }
+            "rename_all" => set(&mut keys.rename_all, key, (key.clone(), case(key, input)?.0)),
+            "rename_all_fields" => set(&mut keys.rename_all_fields, key, (key.clone(), case(key, input)?.0)),
             _ => set(&mut keys.krate, key, path(key, input)?),
         });
         keys
-    }
-
-    fn read_case(key: &Ident, input: ParseStream) -> syn::Result<LitStr> {
-        let name = string(key, input)?;
-        if Self::CASES.contains(&name.value().as_str()) {
-            Ok(name)
-        } else {
-            Err(unknown_case(key, &name, &Self::CASES))
-        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     match u64::try_from(nanos) {
         Ok(0) => Err(format!("the duration `{text}` is zero: {HINT}")),
         Ok(nanos) => Ok(Duration::from_nanos(nanos)),
-        Err(_) => Err(format!("the duration `{text}` is longer than 584 years")),
+        Err(_) => Err(format!("the duration `{text}` is longer than 584 years: write a shorter one")),
     }
 }
 
@@ -59,7 +59,7 @@ fn scaled(number: &str, scale: u64) -> Option<u128> {
     Some(sum)
 }
 
-/// Reads `5/1m`: five calls in any minute.
+/// Reads `5/1m`: five calls at once, all of which come back within a minute.
 ///
 /// # Errors
 ///
@@ -70,11 +70,31 @@ pub(crate) fn parse_rate(text: &str) -> Result<(u32, Duration), String> {
     };
     match limit.parse() {
         Ok(0) => Err("a limit of 0 calls would refuse every call: allow at least 1, as in `1/1m`".to_owned()),
-        Ok(limit) => Ok((limit, parse_duration(period)?)),
+        Ok(limit) => {
+            let period = parse_duration(period)?;
+            check_rate(limit, period)?;
+            Ok((limit, period))
+        }
         Err(_) => {
             Err(format!("`{limit}` is not a number of calls up to {}: write it as in `5/1m`", u32::MAX))
         }
     }
+}
+
+/// Refuses a rate that a limiter, which counts in nanoseconds, could not tell from no limit.
+///
+/// # Errors
+///
+/// What is wrong with the rate and what to write instead.
+pub(crate) fn check_rate(limit: u32, period: Duration) -> Result<(), String> {
+    let nanos = period.as_nanos();
+    if u128::from(limit) > nanos {
+        return Err(format!(
+            "{limit} calls in {period:?} are more than one a nanosecond, which limits nothing: allow at most {nanos}, or \
+             leave the limit out"
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -126,12 +146,15 @@ mod tests {
     #[test]
     fn a_rate_is_a_count_and_a_period() {
         assert_eq!(parse_rate("5/1m"), Ok((5, Duration::from_secs(60))));
+        assert_eq!(parse_rate("1000000/1ms"), Ok((1_000_000, Duration::from_millis(1))));
         for (text, expected) in [
             ("5", "as in `5/1m`"),
             ("0/1m", "at least 1"),
             ("x/1m", "`x` is not a number"),
             ("-1/1m", "`-1` is not a number"),
             ("5000000000/1m", "up to 4294967295"),
+            ("1000001/1ms", "1000001 calls in 1ms are more than one a nanosecond"),
+            ("4294967295/1s", "allow at most 1000000000, or leave the limit out"),
             ("5/1x", "`x` is not a unit"),
             ("5/", "is empty"),
         ] {

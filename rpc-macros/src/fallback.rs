@@ -20,6 +20,7 @@ use crate::{
 
 /// The trait without our attributes, and without what Rust itself would refuse once more.
 pub(crate) fn service(mut item: ItemTrait) -> TokenStream {
+    item.modifiers.auto_token = None;
     for item in &mut item.items {
         if let TraitItem::Fn(function) = item {
             function.attrs.retain(|attr| !attr::is_condition(attr));
@@ -97,9 +98,11 @@ impl VisitMut for Strip {
     }
 
     fn visit_fn_arg_mut(&mut self, arg: &mut FnArg) {
-        if let FnArg::Typed(arg) = arg {
-            arg.attrs.retain(|attr| attr::is_one_of(attr, ArgKeys::LINTS));
-        }
+        let attrs = match arg {
+            FnArg::Typed(arg) => &mut arg.attrs,
+            FnArg::Receiver(receiver) => &mut receiver.attrs,
+        };
+        attrs.retain(|attr| attr::is_one_of(attr, ArgKeys::LINTS));
         visit_mut::visit_fn_arg_mut(self, arg);
     }
 

@@ -43,9 +43,9 @@ use crate::{
 /// From it come:
 ///
 /// - **`Chat`**, to be implemented with `async fn` or, for what needs no waiting, with a plain `fn` as in the trait. It is
-///   `Send + Sync + 'static`, and so are its futures `Send`. A method may have a default body. It is there only with
-///   Trunkline's feature `server`.
-/// - **`ChatServer<T>`**, which serves any `T: Chat`: `ChatServer::new(rooms)`. Feature `server` too.
+///   `Send + Sync + 'static`, and so are its futures `Send`. A method may have a default body.
+/// - **`ChatServer<T>`**, which serves any `T: Chat`: `ChatServer::new(rooms)`. Like `Chat`, it is
+///   there without Trunkline's feature `server` too: it is generic, and costs nothing where nobody uses it.
 /// - **`ChatClient`**, with a function for each method: `ChatClient::new(&client).say("lobby", "hi").await`. Extractors are
 ///   not among its arguments, a `String` is passed as anything that becomes one, and everything else by value.
 /// - **`ChatClient::SCHEMA`** by the trait `Service`: the same as constant data, for the dispatcher and for generators.
@@ -55,7 +55,7 @@ use crate::{
 /// | Key | What it does | Unless given |
 /// |---|---|---|
 /// | `namespace = "chat"` | puts `chat.` before every name on the wire | bare names |
-/// | `rename_all = "camelCase"` | how methods without an alias, and all params, are called on the wire: `camelCase`, `snake_case`, `kebab-case`, `PascalCase`, `SCREAMING_SNAKE_CASE` or `lowercase` | as in Rust |
+/// | `rename_all = "camelCase"` | how methods without an alias, and all params, are called on the wire: `camelCase`, `snake_case`, `kebab-case`, `PascalCase`, `SCREAMING_SNAKE_CASE`, `SCREAMING-KEBAB-CASE`, `lowercase` or `UPPERCASE` | as in Rust |
 /// | `crate = my_crate::trunkline` | where the generated code finds Trunkline | `::trunkline` |
 ///
 /// [`macro@method`] has the keys of a method.
@@ -95,7 +95,7 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `alias = "add"`, or `alias("add", "plus")` | a name on the wire, in place of the Rust one, which counts only if it is listed. It may repeat: all are accepted, and clients send the first. Any text will do that does not start with `rpc.` | the Rust name |
 /// | `requires = TEAM.eq("red") \| is("vip")` | a guard, asked before the params are decoded; a call that fails it is `PERMISSION_DENIED` | no guard |
-/// | `rate_limit = "5/1m"` | five calls in any minute; a call beyond is `RESOURCE_EXHAUSTED` and told when to come back | no limit |
+/// | `rate_limit = "5/1m"` | five calls at once, and one more each 12 s (GCRA); a call beyond is `RESOURCE_EXHAUSTED` and told when to come back | no limit |
 /// | `rate_limit(limit = 5, period = "1m", per = user, disconnect)` | the same at length. `period` is one second unless given. `per` says who shares the budget: `connection`, `user`, `ip`, or `method` for everybody together; unless given, the user, and before the login the connection. `disconnect` answers the call beyond the limit and then closes the connection | no limit |
 /// | `public` | may be called before the login, so that its user is an `Option<User>` | after the login only |
 /// | `idempotent` | a second run does no harm, so that a client may send it again when the answer was lost | sent once |

@@ -11,17 +11,21 @@ pub(crate) enum Case {
     Kebab,
     Pascal,
     ScreamingSnake,
+    ScreamingKebab,
     Lower,
+    Upper,
 }
 
 impl Case {
-    pub(crate) const ALL: [(&str, Self); 6] = [
+    pub(crate) const ALL: [(&str, Self); 8] = [
         ("camelCase", Self::Camel),
         ("snake_case", Self::Snake),
         ("kebab-case", Self::Kebab),
         ("PascalCase", Self::Pascal),
         ("SCREAMING_SNAKE_CASE", Self::ScreamingSnake),
+        ("SCREAMING-KEBAB-CASE", Self::ScreamingKebab),
         ("lowercase", Self::Lower),
+        ("UPPERCASE", Self::Upper),
     ];
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
@@ -37,7 +41,9 @@ impl Case {
             Self::Kebab => words.join("-"),
             Self::Pascal => words.iter().map(|word| capitalized(word)).collect(),
             Self::ScreamingSnake => words.join("_").to_uppercase(),
+            Self::ScreamingKebab => words.join("-").to_uppercase(),
             Self::Lower => words.concat().to_lowercase(),
+            Self::Upper => words.concat().to_uppercase(),
         }
     }
 }
@@ -131,8 +137,11 @@ mod tests {
             ("kebab-case", "validate-game2"),
             ("PascalCase", "ValidateGame2"),
             ("SCREAMING_SNAKE_CASE", "VALIDATE_GAME2"),
+            ("SCREAMING-KEBAB-CASE", "VALIDATE-GAME2"),
             ("lowercase", "validategame2"),
+            ("UPPERCASE", "VALIDATEGAME2"),
         ];
+        assert_eq!(rows.map(|(case, _)| case), Case::ALL.map(|(case, _)| case));
         for (case, expected) in rows {
             assert_eq!(
                 Case::parse(case).map(|case| case.apply("validate_game2")).as_deref(),

@@ -167,14 +167,17 @@ pub(super) fn count(key: &Ident, input: ParseStream) -> syn::Result<u32> {
     if number == 0 { Err(syn::Error::new_spanned(&value, wanted)) } else { Ok(number) }
 }
 
-pub(super) fn case(key: &Ident, input: ParseStream) -> syn::Result<Case> {
+/// A way of writing names, as text and as what it means.
+pub(super) fn case(key: &Ident, input: ParseStream) -> syn::Result<(LitStr, Case)> {
     let name = string(key, input)?;
-    Case::parse(&name.value()).ok_or_else(|| unknown_case(key, &name, &Case::ALL.map(|(name, _)| name)))
-}
-
-pub(super) fn unknown_case(key: &Ident, name: &LitStr, known: &[&str]) -> syn::Error {
-    let message = format!("`{}` is no way of writing names: `{key}` knows {}", name.value(), list_of(known));
-    syn::Error::new_spanned(name, message)
+    match Case::parse(&name.value()) {
+        Some(case) => Ok((name, case)),
+        None => {
+            let known = list_of(&Case::ALL.map(|(name, _)| name));
+            let message = format!("`{}` is no way of writing names: `{key}` knows {known}", name.value());
+            Err(syn::Error::new_spanned(name, message))
+        }
+    }
 }
 
 pub(super) fn path(key: &Ident, input: ParseStream) -> syn::Result<Path> {

@@ -83,7 +83,7 @@ fn a_key_with_one_value_is_refused_the_second_time() {
 
 #[test]
 fn what_a_rate_limit_cannot_be() {
-    let rows: [(Attribute, &str); 6] = [
+    let rows: [(Attribute, &str); 7] = [
         (parse_quote!(#[method(rate_limit)]), "`rate_limit` is text"),
         (parse_quote!(#[method(rate_limit = "5/1x")]), "`x` is not a unit of time"),
         (parse_quote!(#[method(rate_limit(period = "1m"))]), "needs `limit`"),
@@ -93,6 +93,7 @@ fn what_a_rate_limit_cannot_be() {
             "`per` knows `connection`, `user`, `ip` and `method`",
         ),
         (parse_quote!(#[method(rate_limit(limits = 1))]), "unknown key `limits`"),
+        (parse_quote!(#[method(rate_limit(limit = 2000000000))]), "more than one a nanosecond"),
     ];
     for (attr, expected) in rows {
         let mistakes = mistakes(attr);

@@ -11,7 +11,7 @@ use crate::{
     names::{screaming_snake, source_text},
 };
 
-/// The codes that Trunkline itself emits: `Code::is_reserved` in `trunkline-core`.
+/// The codes that Trunkline itself emits: `Code::is_reserved` in `trunkline-core`, to which a test compares them.
 const RESERVED_CODES: [&str; 10] = [
     "CANCELLED",
     "UNKNOWN",

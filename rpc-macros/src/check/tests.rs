@@ -1,6 +1,7 @@
 //! Each rule by its message. How the messages look at their places is for `tests/ui` of the facade.
 
 use syn::{DeriveInput, ItemTrait};
+use trunkline_core::Code;
 
 use crate::{
     errors::Errors,
@@ -300,5 +301,32 @@ fn errors_of_methods() {
         r#"#[serde(deny_unknown_fields)] enum A { #[error("gone")] Gone { room: String } }"#,
     ] {
         assert_eq!(data("error", item), FINE);
+    }
+}
+
+#[test]
+fn the_reserved_codes_are_those_of_the_core() {
+    for name in [
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ] {
+        let code = Code::parse(name);
+        assert_eq!(code.as_str(), name);
+        let is_refused = data("error", &format!("enum A {{ #[serde(rename = {name:?})] B }}")) != FINE;
+        assert_eq!(is_refused, code.is_reserved(), "{name}");
     }
 }

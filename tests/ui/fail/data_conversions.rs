@@ -13,6 +13,19 @@ struct Name {
     inner: String,
 }
 
+#[data]
+#[derive(Clone)]
+#[serde(into = "String")]
+struct Written {
+    inner: String,
+}
+
+impl From<Written> for String {
+    fn from(it: Written) -> Self {
+        it.inner
+    }
+}
+
 impl From<String> for Torn {
     fn from(inner: String) -> Self {
         Self { inner }

@@ -30,6 +30,12 @@ enum Others {
     One(Error),
 }
 
+#[data(error)]
+enum Loaded {
+    #[other(transparent)]
+    Other(Error),
+}
+
 #[data]
 enum Plain {
     #[other]

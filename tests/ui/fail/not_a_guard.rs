@@ -7,6 +7,12 @@ trait Chat {
 }
 
 #[service]
+trait Numbered {
+    #[method(requires = 5)]
+    async fn say(&self);
+}
+
+#[service]
 trait Loud {
     #[method(requires = String::new())]
     async fn scream(&self);

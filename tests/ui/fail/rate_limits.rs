@@ -14,6 +14,10 @@ trait Chat {
     async fn never(&self);
     #[method(rate_limit = "many/1m")]
     async fn many(&self);
+    #[method(rate_limit = "1000001/1ms")]
+    async fn countless(&self);
+    #[method(rate_limit(limit = 2_000_000_000, per = ip))]
+    async fn countless_a_second(&self);
     #[method(rate_limit(period = "1m"))]
     async fn unlimited(&self);
     #[method(rate_limit(limit = 0, period = "0s", per = everybody, disconnects))]

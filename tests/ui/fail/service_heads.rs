@@ -15,4 +15,7 @@ where
 #[service]
 unsafe trait Unsafe {}
 
+#[service]
+auto trait Auto {}
+
 fn main() {}

@@ -10,6 +10,7 @@ trait Chat {
     const fn constant(&self) -> u8;
     unsafe fn raw(&self) -> u8;
     extern "C" fn foreign(&self) -> u8;
+    fn endless(&self, first: u8, _: ...) -> u8;
 }
 
 fn main() {}

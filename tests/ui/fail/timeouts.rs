@@ -12,6 +12,10 @@ trait Chat {
     async fn compound(&self);
     #[method(timeout = "five s")]
     async fn words(&self);
+    #[method(timeout = "1.s")]
+    async fn unfinished(&self);
+    #[method(timeout = "300000d")]
+    async fn forever(&self);
     #[method(timeout = 5)]
     async fn number(&self);
 }

@@ -16,6 +16,7 @@ trait Chat {
 #[service(rename_all = "camelCase")]
 trait Renamed {
     async fn say_it(&self, room_name: u8, roomName: u8);
+    async fn nameless(&self, __: u8);
     #[allow(non_snake_case)]
     async fn sayIt(&self);
 }
