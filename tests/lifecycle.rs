@@ -1,6 +1,12 @@
 //! From connecting to closing: who is told what, and what is gone afterwards.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use trunkline::{
     Client, Code, ConnectError, Connection, Credentials, Error, Hub, PeerInfo, Server, User, service,
@@ -20,7 +26,26 @@ trait Door {
     async fn hang_harmlessly(&self) -> ();
 }
 
-struct App;
+/// Knows how many calls hang.
+#[derive(Clone, Default)]
+struct App(Arc<AtomicUsize>);
+
+impl App {
+    async fn never_end(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        std::future::pending().await
+    }
+
+    /// Returns once that many calls have reached the server and hang there.
+    async fn hanging(&self, calls: usize) {
+        within(async {
+            while self.0.load(Ordering::SeqCst) < calls {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+}
 
 impl Door for App {
     async fn me(&self, user: User) -> String {
@@ -46,20 +71,24 @@ impl Door for App {
     }
 
     async fn hang(&self) {
-        std::future::pending().await
+        self.never_end().await
     }
 
     async fn hang_harmlessly(&self) {
-        std::future::pending().await
+        self.never_end().await
     }
 }
 
 fn server() -> Server {
+    serving(App::default())
+}
+
+fn serving(app: App) -> Server {
     let auth = |creds: &Credentials| match creds.token() {
         Some("outage") => Err(Error::unavailable("the accounts are down")),
         token => Ok(token.and_then(|token| token.strip_prefix("tok-")).map(User::new)),
     };
-    Server::builder().service(DoorServer::new(App)).auth(auth).build().unwrap()
+    Server::builder().service(DoorServer::new(app)).auth(auth).build().unwrap()
 }
 
 async fn url(server: &Server) -> String {
@@ -191,7 +220,8 @@ async fn headers_of_the_request_are_on_the_connection() {
 
 #[tokio::test]
 async fn a_shutdown_tells_clients_and_returns() {
-    let server = server();
+    let app = App::default();
+    let server = serving(app.clone());
     let bound = server.bind("127.0.0.1:0").await.unwrap();
     let addr = bound.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -199,7 +229,7 @@ async fn a_shutdown_tells_clients_and_returns() {
     let mut raw = Raw::hello(addr, r#"[1,{"v":1,"token":"tok-ada"}]"#).await;
     let client = Client::builder(format!("ws://{addr}")).token("tok-ada").connect().await.unwrap();
     let hanging = tokio::spawn(DoorClient::new(&client).hang());
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    app.hanging(1).await;
 
     stop.send(()).unwrap();
     assert_eq!(raw.close_code().await, 1001);
@@ -223,8 +253,11 @@ async fn two_services_that_share_a_name_do_not_build() {
             "x".to_owned()
         }
     }
-    let error =
-        Server::builder().service(DoorServer::new(App)).service(MailServer::new(Post)).build().unwrap_err();
+    let error = Server::builder()
+        .service(DoorServer::new(App::default()))
+        .service(MailServer::new(Post))
+        .build()
+        .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("`me`") && text.contains("Door::me") && text.contains("Mail::address"), "{text}");
     assert!(text.contains("namespace"), "{text}");
@@ -232,12 +265,13 @@ async fn two_services_that_share_a_name_do_not_build() {
 
 #[tokio::test]
 async fn a_cut_off_call_may_be_repeated_only_if_it_is_idempotent() {
-    let server = server();
+    let app = App::default();
+    let server = serving(app.clone());
     let url = url(&server).await;
     let client = Client::builder(&url).token("tok-ada").connect().await.unwrap();
     let door = DoorClient::new(&client);
     let (once, often) = (tokio::spawn(door.hang()), tokio::spawn(door.hang_harmlessly()));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    app.hanging(2).await;
     server.hub().everyone().close(4000, "");
     for (call, retryable) in [(once, false), (often, true)] {
         let error = within(call).await.unwrap().unwrap_err();
