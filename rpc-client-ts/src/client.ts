@@ -5,13 +5,13 @@
 import { platformSocket } from "#socket";
 import { type Call, type CallOptions, newCall } from "./call.ts";
 import type { Codec, Payload } from "./codec.ts";
-import { type AppError, failed, type RpcError, reason } from "./error.ts";
+import { type AppError, failed, RpcError, reason } from "./error.ts";
 import { json } from "./json.ts";
-import { type Close, Link, MAX_PACKET, subprotocol } from "./link.ts";
+import { type Close, Link, subprotocol } from "./link.ts";
 import { understand } from "./outcome.ts";
 import { FAIL, type Failure, type Hello, type Welcome } from "./protocol.ts";
 import { type MethodDef, type Revival, type ServiceDef, stub } from "./service.ts";
-import { CANCELLED, type Outcome, Session } from "./session.ts";
+import { CANCELLED, DEFAULTS, type Outcome, Session } from "./session.ts";
 import type { SocketClass } from "./socket.ts";
 
 /** What is settled when a client is made; everything has a default. */
@@ -92,9 +92,7 @@ function absolute(url: string | URL): string {
   } catch {
     // Said below, with what to write instead.
   }
-  throw new TypeError(
-    `\`${url}\` cannot be dialled: write it as \`wss://host/path\`${page ? "" : ", as there is no page here"}`,
-  );
+  throw new TypeError(`\`${url}\` cannot be dialled: write it as \`wss://host/path\``);
 }
 
 /** How long a call may take unless something else is said, here and on servers. */
@@ -114,8 +112,8 @@ class Connection implements Client {
   readonly #session: Session;
   readonly #stubs = new Map<unknown, unknown>();
   readonly #hashes: Record<string, string> = {};
-  readonly #events = new Map<string, Set<Listener>>();
-  readonly #states = new Set<Listener>();
+  /** By the name of the event; those of the state by none. */
+  readonly #listeners = new Map<string | undefined, Set<Listener>>();
   #link: Link | undefined;
   #token: string | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
@@ -151,13 +149,11 @@ class Connection implements Client {
   }
 
   on<T>(event: string, listener: (value: T) => void): () => void {
-    const listeners = this.#events.get(event) ?? new Set();
-    this.#events.set(event, listeners);
-    return add(listeners, listener);
+    return this.#listen(event, listener);
   }
 
   onState(listener: (state: State, close?: Close) => void): () => void {
-    return add(this.#states, listener);
+    return this.#listen(undefined, listener);
   }
 
   async close(): Promise<void> {
@@ -184,7 +180,7 @@ class Connection implements Client {
       if (this.state === "closed") return;
       this.#link = new Link(new Socket(url, [subprotocol(this.#codec)]), this.#codec, {
         hello: () => this.#hello(),
-        early: (fill) => this.#session.early(fill),
+        early: (fill) => this.#session.gather(fill, fill),
         welcomed: (welcome, link) => this.#welcomed(welcome, link),
         handle: (frame) => this.#session.handle(frame),
         ended: (close) => this.#end(close),
@@ -195,14 +191,13 @@ class Connection implements Client {
   }
 
   #hello(): Hello {
-    const limits = { packet: MAX_PACKET, in_flight: 1024 };
     return {
       v: 1,
       client: NAME,
       uid: this.#options.uid,
       token: this.#token,
       js: 1,
-      limits,
+      limits: DEFAULTS,
       services: this.#stubs.size > 0 ? this.#hashes : undefined,
     };
   }
@@ -218,7 +213,7 @@ class Connection implements Client {
     const stale = Object.keys(services).filter((name) => Object.hasOwn(this.#hashes, name));
     if (stale.length > 0) {
       console.warn(
-        `trunkline: the generated file with ${stale.join(", ")} is from another version than the server: generate it again`,
+        `trunkline: the generated file with ${stale.join(", ")} is not of the server's version: generate it again`,
       );
     }
     this.user = user;
@@ -240,12 +235,31 @@ class Connection implements Client {
 
   #become(state: State, close?: Close): void {
     this.state = state;
-    tell(this.#states, state, close);
+    this.#tell(undefined, state, close);
+  }
+
+  #listen(event: string | undefined, listener: Listener): () => void {
+    // Of its own, so that the same function can listen twice.
+    const own: Listener = (...args) => listener(...args);
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(own));
+    return () => listeners.delete(own);
+  }
+
+  #tell(event: string | undefined, ...args: unknown[]): void {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+      try {
+        listener(...(args as never[]));
+      } catch (error) {
+        // It is the listener's, and none of the others' business.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   #event(name: string, params: Payload): void {
-    const listeners = this.#events.get(name);
-    if (!listeners?.size) return;
     let value: unknown;
     try {
       value = params();
@@ -253,7 +267,7 @@ class Connection implements Client {
       // There is nobody who could be told, and the connection is not to blame.
       return;
     }
-    tell(listeners, Array.isArray(value) ? value[0] : value);
+    this.#tell(name, Array.isArray(value) ? value[0] : value);
   }
 
   #call(
@@ -270,11 +284,9 @@ class Connection implements Client {
       const abort = () => giveUp?.();
       const end = (outcome: Outcome) => {
         signal?.removeEventListener("abort", abort);
-        try {
-          resolve(understand(name, outcome, signal?.reason, method, revival));
-        } catch (error) {
-          reject(error as RpcError);
-        }
+        const value = understand(name, outcome, signal?.reason, method, revival);
+        if (value instanceof RpcError) reject(value as RpcError);
+        else resolve(value);
       };
       if (signal?.aborted) return end([FAIL, CANCELLED]);
       try {
@@ -295,25 +307,5 @@ class Connection implements Client {
         end([FAIL, { code: "INVALID_ARGUMENT", message: `the parameters cannot be encoded: ${reason(error)}` }]);
       }
     });
-  }
-}
-
-function add(listeners: Set<Listener>, listener: Listener): () => void {
-  // Of its own, so that the same function can listen twice.
-  const own: Listener = (...args) => listener(...args);
-  listeners.add(own);
-  return () => listeners.delete(own);
-}
-
-function tell(listeners: Iterable<Listener>, ...args: unknown[]): void {
-  for (const listener of [...listeners]) {
-    try {
-      listener(...(args as never[]));
-    } catch (error) {
-      // It is the listener's, and none of the others' business.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
   }
 }

@@ -52,7 +52,7 @@ export class Broken extends Error {
 /** An integer that JavaScript would have to round. */
 export class UnsafeInteger extends Error {
   constructor(integer: string | bigint) {
-    super(`the integer ${`${integer}`.slice(0, 32)} is beyond 2^53 − 1, and JavaScript would round it`);
+    super(`the integer ${`${integer}`.slice(0, 32)} is beyond 2^53 − 1`);
   }
 }
 

@@ -8,7 +8,7 @@
 
 import { Broken, type Codec, MAX_FRAMES, type Packet } from "./codec.ts";
 import { decode, type Frame, HELLO, type Hello, PING, PONG, WELCOME, type Welcome } from "./protocol.ts";
-import type { Outlet } from "./session.ts";
+import { DEFAULTS, type Outlet } from "./session.ts";
 import type { Socket, SocketEvent } from "./socket.ts";
 
 /** Why a connection ended. */
@@ -57,9 +57,6 @@ export class Link implements Outlet {
         if (!this.#ended) act(event);
       });
     };
-    this.closed = new Promise((resolve) => {
-      for (const type of ["close", "error"]) socket.addEventListener(type, () => resolve());
-    });
     on("open", () => this.#open());
     on("message", ({ data }) => this.#take(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
     on("close", ({ code, reason }) => this.#end({ code: code ?? 1006, reason: reason || this.#trouble }));
@@ -67,6 +64,9 @@ export class Link implements Outlet {
       this.#trouble = message ?? "";
       // A close follows, but not from every socket.
       setTimeout(() => this.#end({ code: 1006, reason: this.#trouble }), 1000);
+    });
+    this.closed = new Promise((resolve) => {
+      for (const type of ["close", "error"]) socket.addEventListener(type, () => resolve());
     });
   }
 
@@ -97,29 +97,25 @@ export class Link implements Outlet {
 
   #take(packet: Packet): void {
     this.#heardAt = performance.now();
+    let count = 0;
+    let ping: number | undefined;
     try {
-      this.#handle(packet);
+      if (typeof packet !== typeof this.#codec.join([])) throw new Broken("bad kind of packet (1003)");
+      if (packet.length > DEFAULTS.packet) throw new Broken("too large a packet (1009)");
+      for (const bytes of this.#codec.split(packet)) {
+        if (++count > MAX_FRAMES) throw new Broken("too many frames in a packet");
+        const frame = decode(this.#codec, bytes);
+        if (!this.#welcomed) this.#welcome(frame);
+        else if (frame[0] === PING) ping = frame[1];
+        else this.#user.handle(frame);
+        if (this.#ended) return;
+      }
+      // One answer is enough for many.
+      if (ping !== undefined) this.send(this.#codec.frame([PONG, ping]));
     } catch (error) {
       const { code, message } = error instanceof Broken ? error : new Broken("bad frame");
       this.close(code, message);
     }
-  }
-
-  #handle(packet: Packet): void {
-    if (typeof packet !== typeof this.#codec.join([])) throw new Broken("bad kind of packet (1003)");
-    if (packet.length > MAX_PACKET) throw new Broken("too large a packet (1009)");
-    let count = 0;
-    let ping: number | undefined;
-    for (const bytes of this.#codec.split(packet)) {
-      if (++count > MAX_FRAMES) throw new Broken("too many frames in a packet");
-      const frame = decode(this.#codec, bytes);
-      if (!this.#welcomed) this.#welcome(frame);
-      else if (frame[0] === PING) ping = frame[1];
-      else this.#user.handle(frame);
-      if (this.#ended) return;
-    }
-    // One answer is enough for many.
-    if (ping !== undefined) this.send(this.#codec.frame([PONG, ping]));
   }
 
   #welcome(frame: Frame): void {
@@ -150,9 +146,6 @@ export class Link implements Outlet {
 export function subprotocol(codec: Codec): string {
   return `trunkline.v1.${codec.name}`;
 }
-
-/** The largest packet that is taken, in bytes; the server is told. */
-export const MAX_PACKET: number = 1 << 20;
 
 /** From how many unsent bytes on calls wait. */
 const MARK = 256 << 10;

@@ -116,17 +116,8 @@ export function decode<P extends Packet>(codec: Codec<P>, bytes: P): Frame {
 
 /** Where the payload stands in frames of this kind, if they have one. */
 function payloadAt(kind: unknown): number | undefined {
-  return isWhole(kind) ? PAYLOAD_AT[kind] : undefined;
+  return (isWhole(kind) && (FIELDS[kind]?.indexOf("*") ?? -1) + 1) || undefined;
 }
-
-const PAYLOAD_AT: Record<number, number> = {
-  [REQUEST]: 4,
-  [NOTIFY]: 3,
-  [OK]: 3,
-  [ERROR]: 3,
-  [ITEM]: 3,
-  [PUBLICATION]: 5,
-};
 
 /** What in a head this version does not have, or a later one has added in a way that must not be ignored. */
 export function unavailable(head: Head): string | undefined {
@@ -162,53 +153,39 @@ const head = (keys: Record<string, string>): Check => {
 
 /** What a field may be, by the letters that stand for it below. */
 const CHECKS: Record<string, Check> = {
+  "*": () => true,
   n: isWhole,
   i: (value) => isWhole(value) && value > 0,
   s: (value) => typeof value === "string",
   b: (value) => typeof value === "boolean",
-  k: (value) => value === 1 || value === true,
   m: isMap,
   a: Array.isArray,
   N: (value) => Array.isArray(value) && value.every(isWhole),
   l: map({ packet: "n", in_flight: "n" }),
   f: map({ code: "s!", message: "s", retry_ms: "n", ref: "s", executed: "b" }),
-  g: map({ reason: "s!", after_ms: "n", grace_ms: "n", final: "b" }),
-  h: head({ t: "n", m: "m", i: "s", o: "n", p: "a", k: "k", c: "N", s: "N", r: "a" }),
+  h: head({ t: "n", m: "m", i: "s", o: "n", p: "a", c: "N", s: "N", r: "a" }),
   v: head({ c: "N", s: "N" }),
-  x: head({ c: "N", s: "N", o: "a" }),
-  w: map({
-    v: "n!",
-    session: "s!",
-    user: "s",
-    resumed: "b",
-    taken: "n",
-    token: "s",
-    resume_ms: "n",
-    ping_ms: "n",
-    spread_ms: "n",
-    expires_ms: "n",
-    limits: "l",
-    services: "m",
-  }),
+  // What belongs to resuming is not looked at, because nothing is made of it.
+  w: map({ v: "n!", session: "s!", user: "s", ping_ms: "n", limits: "l", services: "m" }),
 };
 
-/** The fields behind the kind, a letter for each; payloads, which stand last, are not looked at. */
+/** The fields behind the kind, a letter for each; `*` is a payload. */
 const FIELDS: Record<number, string> = {
   [WELCOME]: "w",
-  [REQUEST]: "ish",
-  [NOTIFY]: "sh",
-  [OK]: "iv",
-  [ERROR]: "iv",
+  [REQUEST]: "ish*",
+  [NOTIFY]: "sh*",
+  [OK]: "iv*",
+  [ERROR]: "iv*",
   [FAIL]: "if",
-  [ITEM]: "ix",
+  [ITEM]: "iv*",
   [CANCEL]: "i",
   [CREDIT]: "inn",
   [RELEASE]: "aN",
   [BROKEN]: "nf",
-  [PUBLICATION]: "ssns",
+  [PUBLICATION]: "ssns*",
   [POSITION]: "ssnn",
   [ACK]: "n",
   [PING]: "n",
   [PONG]: "n",
-  [GOAWAY]: "g",
+  [GOAWAY]: "m",
 };

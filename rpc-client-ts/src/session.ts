@@ -92,7 +92,11 @@ export class Session {
     const { method, params, meta, timeout } = request;
     const beside = meta ? this.#codec.size(this.#codec.encode({ m: meta })) : 0;
     const size = params === undefined ? 0 : this.#codec.size(params);
-    const failure = this.#ended ?? this.#refuse(size, beside, timeout);
+    const failure =
+      this.#ended ??
+      (timeout > 0 ? undefined : LATE) ??
+      tooLarge("what is sent beside the parameters", beside, MAX_HEAD) ??
+      tooLarge("the call", size, this.#limits.packet);
     if (failure) {
       request.end([FAIL, failure]);
       return () => {};
@@ -110,11 +114,6 @@ export class Session {
     return () => this.#giveUp(pending, CANCELLED);
   }
 
-  /** Frames of `fill` bytes at most that go along with the hello, when the peer's limits are not known yet. */
-  early(fill: number): Packet[] {
-    return this.#gather(fill, fill);
-  }
-
   /** Goes on with a link, whose peer takes so much, and sends what has waited. */
   attach(outlet: Outlet, limits: Partial<Limits> | undefined): void {
     const { packet, in_flight } = { ...DEFAULTS, ...limits };
@@ -128,7 +127,7 @@ export class Session {
     this.#awake = false;
     const fill = Math.min(FILL, this.#limits.packet);
     while (this.#outlet?.hasRoom()) {
-      const frames = this.#gather(fill, Infinity);
+      const frames = this.gather(fill, Infinity);
       if (frames.length === 0) return;
       this.#outlet.send(this.#codec.join(frames));
     }
@@ -207,20 +206,6 @@ export class Session {
     this.#wake();
   }
 
-  /** Why a call can never be sent, if so. */
-  #refuse(size: number, beside: number, timeout: number): Failure | undefined {
-    if (!(timeout > 0)) return { code: "DEADLINE_EXCEEDED", message: "there is no time for the call" };
-    if (beside <= MAX_HEAD) return this.#tooLarge(size);
-    const message = `what is sent beside the parameters takes ${beside} bytes of at most ${MAX_HEAD}`;
-    return { code: "INVALID_ARGUMENT", message };
-  }
-
-  #tooLarge(size: number): Failure | undefined {
-    const { packet } = this.#limits;
-    const message = `the call takes ${size} bytes and the peer accepts packets of ${packet}`;
-    return size > packet ? { code: "INVALID_ARGUMENT", message } : undefined;
-  }
-
   #urge(fields: readonly unknown[]): void {
     this.#urgent.push(this.#codec.frame(fields));
     this.#wake();
@@ -234,7 +219,7 @@ export class Session {
   }
 
   /** The frames of the next packet: `fill` bytes of them, or one that is larger if it fits into `alone`. */
-  #gather(fill: number, alone: number): Packet[] {
+  gather(fill: number, alone: number): Packet[] {
     const frames: Packet[] = [];
     // Even the smallest frames are then fewer than the 4,096 that a packet may have.
     for (let size = 0; size < fill; ) {
@@ -256,7 +241,7 @@ export class Session {
       if ((full && !oneway) || pending.bound > room) break;
       this.#unsent.delete(pending);
       const frame = this.#write(pending, this.#lastId + 2);
-      const failure = this.#tooLarge(this.#codec.size(frame));
+      const failure = tooLarge("the call", this.#codec.size(frame), this.#limits.packet);
       if (failure) finish(pending, [FAIL, failure]);
       else if (oneway) finish(pending, [OK, () => undefined]);
       else this.#sent.set((pending.id = this.#lastId += 2), pending);
@@ -282,13 +267,19 @@ function finish({ timer, request }: Pending, outcome: Outcome): void {
   request.end(outcome);
 }
 
+/** Why something cannot be sent, if it takes more than `most` bytes. */
+function tooLarge(what: string, size: number, most: number): Failure | undefined {
+  if (size <= most) return undefined;
+  return { code: "INVALID_ARGUMENT", message: `${what} takes ${size} bytes and the peer accepts ${most}` };
+}
+
 /** The failure of a call that its maker gives up before it is sent. */
 export const CANCELLED: Failure = { code: "CANCELLED", message: "cancelled by the caller" };
 
 const LATE: Failure = { code: "DEADLINE_EXCEEDED", message: "no answer within the deadline" };
 
-/** What a peer takes until it has said what it takes. */
-const DEFAULTS: Limits = { packet: 1 << 20, in_flight: 1024 };
+/** What this client takes, and what a peer takes that has not said it. */
+export const DEFAULTS: Limits = { packet: 1 << 20, in_flight: 1024 };
 
 /** How many bytes of frames go into one packet; a larger frame travels alone. */
 const FILL = 16 << 10;

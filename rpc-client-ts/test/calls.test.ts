@@ -301,7 +301,7 @@ test("a call that is too large fails here", async () => {
   expect(r).toMatchObject({
     error: {
       code: "INVALID_ARGUMENT",
-      message: "the call takes 2004 bytes and the peer accepts packets of 2000",
+      message: "the call takes 2004 bytes and the peer accepts 2000",
       maybeExecuted: false,
     },
   });
@@ -349,7 +349,9 @@ test("what is sent beside the parameters has a limit", async () => {
     [3, 3, "b", { t: 10, m: { trace: "4bf9" } }],
   ]);
   const large = await client.call("a", [], { meta: { trace: "x".repeat(16384) } }).result();
-  expect(large).toMatchObject({ error: { code: "INVALID_ARGUMENT", message: /16397 bytes of at most 16384/ } });
+  expect(large).toMatchObject({
+    error: { code: "INVALID_ARGUMENT", message: /16397 bytes and the peer accepts 16384/ },
+  });
   const odd = await client.call("a", [], { meta: { trace: 1n } }).result();
   expect(odd).toMatchObject({ error: { code: "INVALID_ARGUMENT" } });
 });

@@ -44,11 +44,18 @@ describe("the URL", () => {
 
   test("may be relative to the page, where there is one", async () => {
     if (typeof document === "undefined") {
-      expect(() => connect("/rpc")).toThrow("no page here");
+      expect(() => connect("/rpc")).toThrow("write it as");
     } else {
-      const client = connect("/rpc", { WebSocket: class {} as never });
+      const urls: string[] = [];
+      class Seen {
+        constructor(url: string) {
+          urls.push(url);
+          throw new Error("enough");
+        }
+      }
+      connect("/rpc", { WebSocket: Seen as never });
       await turn();
-      expect(client.state).toBe("closed");
+      expect(urls).toEqual([`ws://${location.host}/rpc`]);
     }
   });
 });
