@@ -152,7 +152,9 @@ class Writer {
   #float(value: number): void {
     if (!Number.isSafeInteger(value)) {
       this.number(1, 0xcb);
-      this.#view.setFloat64(this.#room(8), value);
+      // Making room may replace the view.
+      const at = this.#room(8);
+      this.#view.setFloat64(at, value);
     } else if (value < 128 && value >= -32) this.number(1, value);
     else if (value < 0) {
       const power = value < -0x80000000 ? 3 : value < -0x8000 ? 2 : value < -0x80 ? 1 : 0;

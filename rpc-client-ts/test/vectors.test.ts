@@ -74,11 +74,32 @@ function failure({ code, message = "", ...rest }: kinds.Failure): object {
   return { code: code === "LATER" ? "UNKNOWN" : code, message, ...rest };
 }
 
+const NUMBERS: Record<string, number> = {
+  hello: kinds.HELLO,
+  welcome: kinds.WELCOME,
+  request: kinds.REQUEST,
+  notify: kinds.NOTIFY,
+  ok: kinds.OK,
+  error: kinds.ERROR,
+  fail: kinds.FAIL,
+  item: kinds.ITEM,
+  cancel: kinds.CANCEL,
+  credit: kinds.CREDIT,
+  release: kinds.RELEASE,
+  broken: kinds.BROKEN,
+  publication: kinds.PUBLICATION,
+  position: kinds.POSITION,
+  ack: kinds.ACK,
+  ping: kinds.PING,
+  pong: kinds.PONG,
+  goaway: kinds.GOAWAY,
+};
+
 /** The fields of a message, and its payload if it has one. */
 function fieldsOf(message: Message): [fields: unknown[], payload?: unknown] {
   const { kind, ...rest } = message;
   const values = Object.values(order(kind, rest));
-  const number = kinds[kind.toUpperCase() as "OK"];
+  const number = NUMBERS[kind];
   if (!["request", "notify", "ok", "error", "item", "publication"].includes(kind)) return [[number, ...values]];
   return [[number, ...values.slice(0, -1)], values.at(-1)];
 }
