@@ -27,6 +27,8 @@ struct Pieces {
     written: Vec<u8>,
     /// Whether nothing can be written.
     full: bool,
+    /// The most bytes that were to be written at once.
+    longest: usize,
 }
 
 impl AsyncRead for Pieces {
@@ -52,6 +54,7 @@ impl AsyncRead for Pieces {
 
 impl AsyncWrite for Pieces {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.longest = self.longest.max(bytes.len());
         if self.full {
             return Poll::Pending;
         }
@@ -168,38 +171,117 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn any_bytes_end_in_packets_or_an_error(
+        frames in prop::collection::vec((any::<[u8; 2]>(), prop::collection::vec(any::<u8>(), 0..40), 0_usize..6000), 0..12),
+        cuts in prop::collection::vec(1_usize..6000, 1..10),
+    ) {
+        let mut bytes = Vec::new();
+        for (header, rest, padding) in frames {
+            bytes.extend(header);
+            bytes.extend(rest);
+            bytes.resize(bytes.len() + padding, 0x2a);
+        }
+        let taken = block_on(async {
+            let mut incoming = VecDeque::new();
+            let (mut rest, mut cuts) = (&bytes[..], cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (piece, others) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
+                incoming.push_back(piece.to_vec());
+                rest = others;
+            }
+            let mut socket = WebSocket::new(End::Server, Pieces { incoming, ..Pieces::default() }, &[], MAX_PACKET).await;
+            let mut taken = 0;
+            while let Some(Ok(packet)) = socket.next().await {
+                taken += packet.len();
+            }
+            taken
+        });
+        prop_assert!(taken <= bytes.len());
+    }
+}
+
 #[test]
 fn every_single_byte_may_come_alone() {
     let (bytes, expected) = conversation(&[0, 1, 126, 5000]);
     assert_eq!(block_on(packets(&bytes, &[1], true, 0)), expected);
 }
 
-#[test]
-fn large_packets_leave_in_fragments_of_64_kib() {
-    block_on(async {
-        let mut socket = WebSocket::new(End::Server, Pieces::default(), &[], MAX_PACKET).await;
-        let sent = body(200_000);
-        socket.send(Packet::Binary(Bytes::from(sent.clone()))).await.unwrap();
-        socket.send(Packet::Text(Bytes::from_static(b"[]"))).await.unwrap();
-        let written = socket.get_ref().written.clone();
+/// The frames in `bytes`: the first byte of each, and its payload without the mask.
+fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let [first, second, rest @ ..] = bytes {
+        let (len, rest) = match second & 0x7f {
+            126 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
+            127 => (u64::from_be_bytes(rest[..8].try_into().unwrap()) as usize, &rest[8..]),
+            len => (len.into(), rest),
+        };
+        let (key, rest) = if second & 0x80 == 0 { (&[0; 4][..], rest) } else { rest.split_at(4) };
+        let payload = rest[..len].iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
+        frames.push((*first, payload.collect()));
+        bytes = &rest[len..];
+    }
+    frames
+}
 
-        let (mut rest, mut fragments, mut received) = (&written[..], Vec::new(), Vec::new());
-        while !rest.is_empty() {
-            let (header, len) = match rest[1] {
-                126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
-                127 => (10, u64::from_be_bytes(rest[2..10].try_into().unwrap()) as usize),
-                len => (2, len.into()),
-            };
-            fragments.push((rest[0], len));
-            received.extend_from_slice(&rest[header..header + len]);
-            rest = &rest[header + len..];
-        }
-        let kib64 = 64 << 10;
-        assert_eq!(
-            fragments,
-            [(0x02, kib64), (0x00, kib64), (0x00, kib64), (0x80, 200_000 - 3 * kib64), (0x81, 2)]
-        );
-        assert_eq!(received, [&sent[..], b"[]"].concat());
+#[test]
+fn packets_of_any_size_leave_whole_and_in_order() {
+    let bodies: Vec<Vec<u8>> = [2, 20_000, 65_535, 3, 65_536, 200_001, 17_000].map(body).into();
+    for end in [End::Server, End::Client] {
+        let written = block_on(async {
+            let mut socket = WebSocket::new(end, Pieces::default(), &[], MAX_PACKET).await;
+            for (index, body) in bodies.iter().enumerate() {
+                let body = Bytes::from(body.clone());
+                // One that is shared must not be masked in place.
+                let packet =
+                    if index % 2 == 0 { Packet::Binary(body.clone()) } else { Packet::Text(body.clone()) };
+                socket.feed(packet).await.unwrap();
+                assert_eq!(body, bodies[index]);
+            }
+            socket.flush().await.unwrap();
+            socket.get_ref().written.clone()
+        });
+        let expected = bodies
+            .iter()
+            .enumerate()
+            .map(|(index, body)| (if index % 2 == 0 { 0x82 } else { 0x81 }, body.clone()));
+        assert!(frames(&written) == expected.collect::<Vec<_>>(), "{end:?}");
+    }
+}
+
+#[test]
+fn a_large_text_that_is_not_utf_8_is_refused() {
+    let mut bytes = body(50_000);
+    bytes[40_000] = 0xff;
+    block_on(async {
+        let stream = Pieces { incoming: [frame(0x81, &bytes)].into(), ..Pieces::default() };
+        let mut socket = WebSocket::new(End::Server, stream, &[], MAX_PACKET).await;
+        let refused = socket.next().await.unwrap();
+        assert!(matches!(refused, Err(TransportError::Peer(ProtocolError::NotUtf8))), "{refused:?}");
+    });
+}
+
+#[test]
+fn a_stream_that_ends_inside_a_large_packet_is_a_loss() {
+    block_on(async {
+        let mut bytes = frame(0x82, &body(50_000));
+        bytes.truncate(30_000);
+        let stream = Pieces { incoming: [bytes].into(), ..Pieces::default() };
+        let mut socket = WebSocket::new(End::Server, stream, &[], MAX_PACKET).await;
+        assert!(matches!(socket.next().await, Some(Err(TransportError::Io(_)))));
+    });
+}
+
+#[test]
+fn pings_of_a_peer_that_does_not_read_take_no_memory() {
+    block_on(async {
+        let pings = vec![frame(0x89, &[b'x'; 125]); 20_000];
+        let stream = Pieces { incoming: pings.into(), full: true, ..Pieces::default() };
+        let mut socket = WebSocket::new(End::Server, stream, &[], MAX_PACKET).await;
+        while let Some(Ok(_)) = socket.next().await {}
+        let longest = socket.get_ref().longest;
+        assert!((1..=64 << 10).contains(&longest), "{longest} bytes wait");
     });
 }
 

@@ -1,5 +1,7 @@
 //! Packets over a WebSocket of tokio-tungstenite, for both ends.
 
+mod follower;
+mod large;
 mod socket;
 
 use std::{
@@ -8,7 +10,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,12 +32,14 @@ use trunkline_core::{CloseCode, CloseReason, Packet, ProtocolError};
 use self::socket::Socket;
 use crate::transport::TransportError;
 
-/// Packets above this size are sent in fragments of it: 64 KiB, so that no buffer below has to grow further.
-const FRAGMENT: usize = 64 << 10;
-/// tungstenite allocates this for every connection. What is larger is read by [`Socket`] in few pieces.
+/// tungstenite allocates this for every connection. What is larger goes past it, see [`large`].
 const READ_BUFFER: usize = 4 << 10;
 /// tungstenite hands this much to the socket without being asked: a full packet leaves while the next one is filled.
 const WRITE_BUFFER: usize = 12 << 10;
+/// Packets above this size go past tungstenite when they are sent: up to here, gathering them saves more than copying costs.
+const LARGE: usize = 16 << 10;
+/// The most that tungstenite keeps for a peer that does not read: pings are then answered with the newest pong alone.
+const MAX_WRITE_BUFFER: usize = 64 << 10;
 /// How many bytes are thrown away while waiting for the peer to take the close frame.
 const DRAIN: usize = 64 << 10;
 
@@ -54,8 +57,8 @@ pub enum End {
 pub struct WebSocket<S> {
     inner: WebSocketStream<Socket<S>>,
     max_packet: usize,
-    /// What is left of a packet that is sent in fragments.
-    rest: Option<(OpCode, Bytes)>,
+    /// A large packet that waits for what tungstenite still has to write.
+    large: Option<Packet>,
     closing: Closing,
 }
 
@@ -71,18 +74,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Speaks WebSocket over `stream`, whose first `read` bytes have been read already. Packets of the peer may have
     /// `max_packet` bytes.
     pub async fn new(end: End, stream: S, read: &[u8], max_packet: usize) -> Self {
+        large::keep_memory();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
+            .max_write_buffer_size(MAX_WRITE_BUFFER)
             .max_message_size(Some(max_packet))
             .max_frame_size(Some(max_packet));
         let role = match end {
             End::Client => tungstenite::protocol::Role::Client,
             End::Server => tungstenite::protocol::Role::Server,
         };
-        let stream = Socket::new(stream, read);
+        let stream = Socket::new(end, stream, read, max_packet);
         let inner = WebSocketStream::from_raw_socket(stream, role, Some(config)).await;
-        Self { inner, max_packet, rest: None, closing: Closing::Flush }
+        Self { inner, max_packet, large: None, closing: Closing::Flush }
     }
 
     /// The byte stream below.
@@ -90,24 +95,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.inner.get_ref().get_ref()
     }
 
-    /// Sends the fragments that are left.
-    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        while let Some((opcode, mut rest)) = self.rest.take() {
-            match Pin::new(&mut self.inner).poll_ready(cx) {
-                Poll::Ready(ready) => ready.map_err(|error| self.explain(error))?,
-                Poll::Pending => {
-                    self.rest = Some((opcode, rest));
-                    return Poll::Pending;
-                }
-            }
-            let fragment = rest.split_to(rest.len().min(FRAGMENT));
-            let frame = Frame::message(fragment, opcode, rest.is_empty());
-            if !rest.is_empty() {
-                self.rest = Some((OpCode::Data(Data::Continue), rest));
-            }
-            Pin::new(&mut self.inner)
-                .start_send(Message::Frame(frame))
-                .map_err(|error| self.explain(error))?;
+    /// Hands a large packet to the socket, once all before it is written.
+    fn poll_large(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        if self.large.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(Pin::new(&mut self.inner).poll_flush(cx)).map_err(|error| self.explain(error))?;
+        let socket = self.inner.get_mut();
+        match self.large.take() {
+            Some(Packet::Text(body)) => socket.start_large(true, body)?,
+            Some(Packet::Binary(body)) => socket.start_large(false, body)?,
+            Some(Packet::Close(_)) | None => {}
         }
         Poll::Ready(Ok(()))
     }
@@ -140,7 +138,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let packet = match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
+            let polled = Pin::new(&mut self.inner).poll_next(cx);
+            if let (Poll::Pending, Some(arrived)) = (&polled, self.inner.get_mut().take_arrived()) {
+                return Poll::Ready(Some(arrived.map_err(Into::into)));
+            }
+            let packet = match ready!(polled) {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(self.explain(error)))),
                 Some(Ok(Message::Text(text))) => Packet::Text(text.into()),
@@ -166,31 +168,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Packet> for WebSocket<S> {
     type Error = TransportError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        ready!(self.poll_rest(cx))?;
+        ready!(self.poll_large(cx))?;
         Pin::new(&mut self.inner).poll_ready(cx).map_err(|error| self.explain(error))
     }
 
     fn start_send(mut self: Pin<&mut Self>, packet: Packet) -> Result<(), TransportError> {
-        // As a frame, text is not checked to be UTF-8 once more.
-        let (opcode, mut body) = match packet {
-            Packet::Text(body) => (OpCode::Data(Data::Text), body),
-            Packet::Binary(body) => (OpCode::Data(Data::Binary), body),
+        if packet.len() > LARGE && !matches!(packet, Packet::Close(_)) {
+            self.large = Some(packet);
+            return Ok(());
+        }
+        let message = match packet {
+            // As a frame, text is not checked to be UTF-8 once more.
+            Packet::Text(body) => Message::Frame(Frame::message(body, OpCode::Data(Data::Text), true)),
+            Packet::Binary(body) => Message::Binary(body),
             Packet::Close(close) => {
-                let frame = CloseFrame { code: close.code.0.into(), reason: close.reason.into() };
-                let sent = Pin::new(&mut self.inner).start_send(Message::Close(Some(frame)));
-                return sent.map_err(|error| self.explain(error));
+                Message::Close(Some(CloseFrame { code: close.code.0.into(), reason: close.reason.into() }))
             }
         };
-        let first = body.split_to(body.len().min(FRAGMENT));
-        let frame = Frame::message(first, opcode, body.is_empty());
-        if !body.is_empty() {
-            self.rest = Some((OpCode::Data(Data::Continue), body));
-        }
-        Pin::new(&mut self.inner).start_send(Message::Frame(frame)).map_err(|error| self.explain(error))
+        Pin::new(&mut self.inner).start_send(message).map_err(|error| self.explain(error))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        ready!(self.poll_rest(cx))?;
+        ready!(self.poll_large(cx))?;
         Pin::new(&mut self.inner).poll_flush(cx).map_err(|error| self.explain(error))
     }
 
