@@ -157,8 +157,9 @@ impl Conformance for App {
     }
 
     async fn stats(&self, hub: Hub) -> Stats {
-        let (started, ended) =
-            (self.counts.started.load(Ordering::SeqCst), self.counts.ended.load(Ordering::SeqCst));
+        // In this order: what ends meanwhile has started before.
+        let ended = self.counts.ended.load(Ordering::SeqCst);
+        let started = self.counts.started.load(Ordering::SeqCst);
         Stats {
             connections: hub.connections().len(),
             in_flight: started - ended,

@@ -83,6 +83,7 @@ fn page(repo: &Repo, stale: Stale) -> Result<(), Failure> {
 
 fn bundle(repo: &Repo, source: &str, out: &Path) -> Result<Command, Failure> {
     let client = repo.root.join(npm::CLIENT);
+    command::run(&mut npm::script(&client, "build")?)?;
     let mut esbuild = npm::program(&client, "esbuild")?;
     esbuild.current_dir(&repo.root).args([
         source,
@@ -93,7 +94,7 @@ fn bundle(repo: &Repo, source: &str, out: &Path) -> Result<Command, Failure> {
         "--banner:js=// Generated from app.ts by `cargo xtask gen`, with the client in it.",
     ]);
     esbuild
-        .arg(format!("--alias:trunkline=./{}/src/index.ts", npm::CLIENT))
+        .arg(format!("--alias:trunkline=./{}/dist/index.js", npm::CLIENT))
         .arg(format!("--outfile={}", out.display()));
     Ok(esbuild)
 }

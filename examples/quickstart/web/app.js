@@ -1,0 +1,911 @@
+// Generated from app.ts by `cargo xtask gen`, with the client in it.
+
+// rpc-client-ts/src/socket.ts
+function platformSocket() {
+  const { WebSocket } = globalThis;
+  if (!WebSocket) throw new Error("there is no WebSocket here: pass one as an option");
+  return WebSocket;
+}
+
+// rpc-client-ts/dist/call.js
+function newCall(begin) {
+  return Object.assign(new Promise(begin), { result });
+}
+function result() {
+  return this.then((value) => ({ ok: true, value }), (error) => ({ ok: false, error }));
+}
+
+// rpc-client-ts/dist/error.js
+var RpcError = class RpcError2 extends Error {
+  constructor({ message, cause, ...fields }) {
+    super(message, cause === void 0 ? void 0 : { cause });
+    this.name = "RpcError";
+    for (const [key, value] of Object.entries(fields))
+      if (value !== void 0)
+        Object.assign(this, { [key]: value });
+  }
+};
+function failed(method, failure, cause) {
+  const { code, message, retry_ms, ref, executed } = failure;
+  return new RpcError({
+    kind: "rpc",
+    code: CODES.includes(code) ? code : "UNKNOWN",
+    method,
+    maybeExecuted: executed === true,
+    message: message || code,
+    retryAfterMs: retry_ms,
+    reference: ref,
+    cause
+  });
+}
+function reason(error) {
+  return error instanceof Error ? error.message : `${error}`;
+}
+var CODES = [
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED"
+];
+
+// rpc-client-ts/dist/codec.js
+var Broken = class extends Error {
+  code;
+  constructor(message, code = 4400) {
+    super(message);
+    this.code = code;
+  }
+};
+var UnsafeInteger = class extends Error {
+  constructor(integer) {
+    super(`the integer ${`${integer}`.slice(0, 32)} is beyond 2^53 \u2212 1`);
+  }
+};
+var MAX_FRAMES = 4096;
+var MAX_HEAD = 16 << 10;
+
+// rpc-client-ts/dist/json.js
+var encoder = new TextEncoder();
+var json = {
+  name: "json",
+  encode(value, write) {
+    const text = JSON.stringify(value, write);
+    if (text === void 0)
+      throw new TypeError(`a ${typeof value} has no form in JSON`);
+    if (text.includes("null"))
+      JSON.stringify(value, finite(write));
+    return DIGITS.test(text) ? text.replace(TOKEN, exact) : text;
+  },
+  frame(fields, payload) {
+    const text = JSON.stringify(fields);
+    return payload === void 0 ? text : `${text.slice(0, -1)},${payload}]`;
+  },
+  size: (frame) => ASCII.test(frame) ? frame.length : encoder.encode(frame).length,
+  join: (frames) => frames.join("\n"),
+  split(packet) {
+    const frames = packet.split("\n", MAX_FRAMES + 2);
+    if (frames.at(-1) === "")
+      frames.pop();
+    return frames;
+  },
+  read(frame, payloadAt2) {
+    const at = payloadAt2(Number(KIND.exec(frame)?.[1]));
+    const comma = at === void 0 ? -1 : findComma(frame, at);
+    if (comma < 0)
+      return parseFields(frame);
+    const end = frame.lastIndexOf("]");
+    const payload = frame.slice(comma + 1, end);
+    if (!BLANK.test(frame.slice(end + 1)) || BLANK.test(payload))
+      throw new Broken("bad end of a frame");
+    return [...parseFields(`${frame.slice(0, comma)}]`), () => decode(payload)];
+  }
+};
+function parseFields(text) {
+  const fields = JSON.parse(text);
+  if (!Array.isArray(fields))
+    throw new Broken("a frame is not an array");
+  return fields;
+}
+function findComma(frame, at) {
+  let depth = 0;
+  let fields = 0;
+  for (let i = 0; i < frame.length; i++) {
+    const char = frame[i];
+    if (char === '"') {
+      while (++i < frame.length && frame[i] !== '"')
+        if (frame[i] === "\\")
+          i++;
+    } else if (char === "[" || char === "{")
+      depth++;
+    else if (char === "]" || char === "}")
+      depth--;
+    else if (char === "," && depth === 1 && ++fields === at)
+      return i;
+    if (depth > 65 || depth === 2 && i > MAX_HEAD + 1024)
+      throw new Broken("bad head: too large or too deep");
+  }
+  return -1;
+}
+function decode(text) {
+  const value = JSON.parse(text);
+  if (DIGITS.test(text)) {
+    for (const [token] of text.matchAll(TOKEN))
+      if (isUnsafe(token))
+        throw new UnsafeInteger(token);
+  }
+  return value;
+}
+function exact(token) {
+  return isUnsafe(token) ? Number(token).toExponential() : token;
+}
+function isUnsafe(token) {
+  return INTEGER.test(token) && !Number.isSafeInteger(Number(token));
+}
+function finite(write) {
+  return function(key, value) {
+    if (typeof value === "number" && !Number.isFinite(value))
+      throw new RangeError(`${value} has no form in JSON`);
+    return write ? write.call(this, key, value) : value;
+  };
+}
+var KIND = /^[ \t\r]*\[[ \t\r]*(\d+)/;
+var BLANK = /^[ \t\r]*$/;
+var ASCII = /^[ -~]*$/;
+var DIGITS = /\d{16}/;
+var INTEGER = /^-?\d{16,}$/;
+var TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
+
+// rpc-client-ts/dist/protocol.js
+var HELLO = 1;
+var WELCOME = 2;
+var REQUEST = 3;
+var NOTIFY = 4;
+var OK = 5;
+var ERROR = 6;
+var FAIL = 7;
+var ITEM = 8;
+var CANCEL = 9;
+var CREDIT = 10;
+var RELEASE = 11;
+var BROKEN = 12;
+var PUBLICATION = 13;
+var POSITION = 14;
+var ACK = 15;
+var PING = 16;
+var PONG = 17;
+var GOAWAY = 18;
+function decode2(codec, bytes) {
+  const fields = codec.read(bytes, payloadAt);
+  const kind = fields[0];
+  const letters = isWhole(kind) ? FIELDS[kind] : void 0;
+  if (!letters)
+    throw new Broken("unknown kind of frame");
+  if (![...letters].every((letter, i) => CHECKS[letter]?.(fields[i + 1]))) {
+    throw new Broken(`bad field in a frame of kind ${kind}`);
+  }
+  const at = payloadAt(kind);
+  if (at) {
+    fields[at] ??= () => null;
+    if (kind !== PUBLICATION)
+      fields[at - 1] ||= {};
+  }
+  return fields;
+}
+function payloadAt(kind) {
+  return isWhole(kind) && (FIELDS[kind]?.indexOf("*") ?? -1) + 1 || void 0;
+}
+function unavailable(head2) {
+  const key = Object.keys(head2).find((key2) => /^[A-Z]|^[opkcsr]$/.test(key2) && !(Array.isArray(head2[key2]) && head2[key2].length === 0));
+  return key && `${key.slice(0, 16)} in a head is not available in this version`;
+}
+function isWhole(value) {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+var isMap = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+var map = (keys) => (value) => isMap(value) && Object.entries(keys).every(([key, [letter, required]]) => value[key] === void 0 ? !required : CHECKS[letter]?.(value[key]));
+var head = (keys) => {
+  const check = map(keys);
+  return (value) => value === void 0 || value === 0 || check(value);
+};
+var CHECKS = {
+  "*": () => true,
+  n: isWhole,
+  i: (value) => isWhole(value) && value > 0,
+  s: (value) => typeof value === "string",
+  b: (value) => typeof value === "boolean",
+  m: isMap,
+  a: Array.isArray,
+  N: (value) => Array.isArray(value) && value.every(isWhole),
+  l: map({ packet: "n", in_flight: "n" }),
+  f: map({ code: "s!", message: "s", retry_ms: "n", ref: "s", executed: "b" }),
+  h: head({ t: "n", m: "m", i: "s", o: "n", p: "a", c: "N", s: "N", r: "a" }),
+  v: head({ c: "N", s: "N" }),
+  // What belongs to resuming is not looked at, because nothing is made of it.
+  w: map({ v: "n!", session: "s!", user: "s", ping_ms: "n", limits: "l", services: "m" })
+};
+var FIELDS = {
+  [WELCOME]: "w",
+  [REQUEST]: "ish*",
+  [NOTIFY]: "sh*",
+  [OK]: "iv*",
+  [ERROR]: "iv*",
+  [FAIL]: "if",
+  [ITEM]: "iv*",
+  [CANCEL]: "i",
+  [CREDIT]: "inn",
+  [RELEASE]: "aN",
+  [BROKEN]: "nf",
+  [PUBLICATION]: "ssns*",
+  [POSITION]: "ssnn",
+  [ACK]: "n",
+  [PING]: "n",
+  [PONG]: "n",
+  [GOAWAY]: "m"
+};
+
+// rpc-client-ts/dist/session.js
+var Session = class {
+  #codec;
+  #onEvent;
+  #outlet;
+  #limits = DEFAULTS;
+  /** Calls that wait, in their order. */
+  #unsent = /* @__PURE__ */ new Set();
+  /** Requests that the peer has not answered; `undefined` for one that was given up here, which the peer still counts. */
+  #sent = /* @__PURE__ */ new Map();
+  /** Cancellations and refusals, which go before calls. */
+  #urgent = [];
+  #lastId;
+  #lastPeerId = 0;
+  #awake = false;
+  #ended;
+  /** `lastId` is the last id that was used. */
+  constructor(codec, onEvent, lastId = -1) {
+    this.#codec = codec;
+    this.#onEvent = onEvent;
+    this.#lastId = lastId;
+  }
+  /**
+   * Makes a call, which ends at once if it can never be sent. The result gives it up.
+   *
+   * Throws if what stands beside the parameters cannot be encoded.
+   */
+  call(request) {
+    const { method, params, meta, timeout } = request;
+    const beside = meta ? this.#codec.size(this.#codec.encode({ m: meta })) : 0;
+    const size = params === void 0 ? 0 : this.#codec.size(params);
+    const failure = this.#ended ?? (timeout > 0 ? void 0 : LATE) ?? tooLarge("what is sent beside the parameters", beside, MAX_HEAD) ?? tooLarge("the call", size, this.#limits.packet);
+    if (failure) {
+      request.end([FAIL, failure]);
+      return () => {
+      };
+    }
+    const expire = () => this.#giveUp(pending, LATE);
+    const pending = {
+      request,
+      deadline: performance.now() + timeout,
+      timer: timeout < Infinity ? setTimeout(expire, Math.min(timeout, MAX_TIMER)) : void 0,
+      // A character of the name takes six bytes if it has to be escaped; id, deadline and brackets take less than the rest.
+      bound: size + beside + method.length * 6 + 64
+    };
+    this.#unsent.add(pending);
+    this.#wake();
+    return () => this.#giveUp(pending, CANCELLED);
+  }
+  /** Goes on with a link, whose peer takes so much, and sends what has waited. */
+  attach(outlet, limits) {
+    const { packet, in_flight } = { ...DEFAULTS, ...limits };
+    this.#limits = { packet: Math.max(packet, 1024), in_flight };
+    this.#outlet = outlet;
+    this.flush();
+  }
+  /** Sends now what would be sent at the end of the turn. */
+  flush = () => {
+    this.#awake = false;
+    const fill = Math.min(FILL, this.#limits.packet);
+    while (this.#outlet?.hasRoom()) {
+      const frames = this.gather(fill, Infinity);
+      if (frames.length === 0)
+        return;
+      this.#outlet.send(this.#codec.join(frames));
+    }
+    if (this.#outlet) {
+      this.#awake = true;
+      setTimeout(this.flush, 10);
+    }
+  };
+  /** Ends every call with `failure`, also those to come; those that were sent, for whose outcome it is unknown, as `lost`. */
+  end(failure, lost) {
+    this.#ended = failure;
+    this.#outlet = void 0;
+    const [sent, unsent] = [[...this.#sent.values()], [...this.#unsent]];
+    this.#sent.clear();
+    this.#unsent.clear();
+    for (const pending of sent) {
+      if (pending)
+        finish(pending, [FAIL, { ...failure, message: lost, executed: true }]);
+    }
+    for (const pending of unsent)
+      finish(pending, [FAIL, failure]);
+  }
+  /** Takes in a frame that is not the link's own. Throws if the peer may not send it. */
+  handle(frame) {
+    switch (frame[0]) {
+      case OK:
+      case ERROR: {
+        const message = unavailable(frame[2]);
+        const failure = { code: "UNIMPLEMENTED", message: message ?? "", executed: true };
+        this.#answered(frame[1], message ? [FAIL, failure] : [frame[0], frame[3]]);
+        break;
+      }
+      case FAIL:
+        this.#answered(frame[1], [FAIL, frame[2]]);
+        break;
+      case NOTIFY:
+        if (!unavailable(frame[2]))
+          this.#onEvent(frame[1], frame[3]);
+        break;
+      case REQUEST:
+        this.#refuseRequest(frame[1], frame[3]);
+        break;
+      case WELCOME:
+        throw new Broken("a second welcome");
+    }
+  }
+  #answered(id, outcome) {
+    const pending = this.#sent.get(id);
+    this.#sent.delete(id);
+    if (pending)
+      finish(pending, outcome);
+    if (this.#lastId >= MAX_ID && this.#sent.size === 0)
+      throw new Broken("no ids are left", 4440);
+    this.#wake();
+  }
+  #refuseRequest(id, head2) {
+    if (id % 2 === 1 || id <= this.#lastPeerId)
+      throw new Broken("bad id of a request");
+    this.#lastPeerId = id;
+    const message = unavailable(head2) ?? "this client serves no methods";
+    this.#urge([FAIL, id, { code: "UNIMPLEMENTED", message }]);
+    if (this.#urgent.length > MAX_URGENT)
+      throw new Broken("the server does not read", 4431);
+  }
+  #giveUp(pending, failure) {
+    const { id } = pending;
+    if (id === void 0) {
+      if (!this.#unsent.delete(pending))
+        return;
+    } else {
+      if (this.#sent.get(id) !== pending)
+        return;
+      this.#sent.set(id, void 0);
+      this.#urge([CANCEL, id]);
+    }
+    finish(pending, [FAIL, { ...failure, executed: id !== void 0 }]);
+    this.#wake();
+  }
+  #urge(fields) {
+    this.#urgent.push(this.#codec.frame(fields));
+    this.#wake();
+  }
+  /** Sends at the end of the turn, so that what is wished for together travels together. */
+  #wake() {
+    if (this.#awake || !this.#outlet)
+      return;
+    this.#awake = true;
+    queueMicrotask(this.flush);
+  }
+  /** The frames of the next packet: `fill` bytes of them, or one that is larger if it fits into `alone`. */
+  gather(fill, alone) {
+    const frames = [];
+    for (let size = 0; size < fill; ) {
+      const frame = this.#next(frames.length > 0 ? fill - size : alone);
+      if (frame === void 0)
+        break;
+      frames.push(frame);
+      size += this.#codec.size(frame) + 1;
+    }
+    return frames;
+  }
+  /** The next frame, if there is one that may be sent and takes no more than `room`. */
+  #next(room) {
+    const [urgent] = this.#urgent;
+    if (urgent !== void 0)
+      return this.#codec.size(urgent) > room ? void 0 : this.#urgent.shift();
+    for (const pending of this.#unsent) {
+      const { oneway } = pending.request;
+      const full = this.#sent.size >= this.#limits.in_flight || this.#lastId >= MAX_ID;
+      if (full && !oneway || pending.bound > room)
+        break;
+      this.#unsent.delete(pending);
+      const frame = this.#write(pending, this.#lastId + 2);
+      const failure = tooLarge("the call", this.#codec.size(frame), this.#limits.packet);
+      if (failure)
+        finish(pending, [FAIL, failure]);
+      else if (oneway)
+        finish(pending, [OK, () => void 0]);
+      else
+        this.#sent.set(pending.id = this.#lastId += 2, pending);
+      if (!failure)
+        return frame;
+    }
+    return void 0;
+  }
+  #write({ request, deadline }, id) {
+    const { method, params, oneway, tell, meta } = request;
+    const fields = oneway ? [NOTIFY, method] : [REQUEST, id, method];
+    const head2 = {};
+    if (tell)
+      head2.t = Math.max(0, Math.ceil(deadline - performance.now()));
+    if (meta)
+      head2.m = meta;
+    if (tell || meta)
+      fields.push(head2);
+    else if (params !== void 0)
+      fields.push(0);
+    return this.#codec.frame(fields, params);
+  }
+};
+function finish({ timer, request }, outcome) {
+  clearTimeout(timer);
+  request.end(outcome);
+}
+function tooLarge(what, size, most) {
+  if (size <= most)
+    return void 0;
+  return { code: "INVALID_ARGUMENT", message: `${what} takes ${size} bytes and the peer accepts ${most}` };
+}
+var CANCELLED = { code: "CANCELLED", message: "cancelled by the caller" };
+var LATE = { code: "DEADLINE_EXCEEDED", message: "no answer within the deadline" };
+var DEFAULTS = { packet: 1 << 20, in_flight: 1024 };
+var FILL = 16 << 10;
+var MAX_ID = Number.MAX_SAFE_INTEGER;
+var MAX_TIMER = 2 ** 31 - 1;
+var MAX_URGENT = 8192;
+
+// rpc-client-ts/dist/link.js
+var Link = class {
+  /** Resolves when the socket is closed. */
+  closed;
+  #socket;
+  #codec;
+  #user;
+  #welcomed = false;
+  #ended = false;
+  #heardAt = 0;
+  #silence;
+  /** What the socket has said of its failure. */
+  #trouble = "";
+  constructor(socket, codec, user) {
+    this.#socket = socket;
+    this.#codec = codec;
+    this.#user = user;
+    socket.binaryType = "arraybuffer";
+    const on = (type, act) => {
+      socket.addEventListener(type, (event) => {
+        if (!this.#ended)
+          act(event);
+      });
+    };
+    on("open", () => this.#open());
+    on("message", ({ data }) => this.#take(typeof data === "string" ? data : new Uint8Array(data)));
+    on("close", ({ code, reason: reason2 }) => this.#end({ code: code ?? 1006, reason: reason2 || this.#trouble }));
+    on("error", ({ message }) => {
+      this.#trouble = message ?? "";
+      setTimeout(() => this.#end({ code: 1006, reason: this.#trouble }), 1e3);
+    });
+    this.closed = new Promise((resolve) => {
+      for (const type of ["close", "error"])
+        socket.addEventListener(type, () => resolve());
+    });
+  }
+  send(packet) {
+    if (!this.#ended)
+      this.#socket.send(packet);
+  }
+  hasRoom() {
+    return this.#socket.bufferedAmount < MARK;
+  }
+  /** Ends the link. What was sent before still arrives. */
+  close(code, reason2 = "") {
+    this.#end({ code, reason: reason2 });
+    this.#socket.close(code, reason2);
+  }
+  #open() {
+    if (this.#socket.protocol !== subprotocol(this.#codec)) {
+      this.close(4400, "the server does not speak this subprotocol");
+      return;
+    }
+    const hello = this.#codec.frame([HELLO, this.#user.hello()]);
+    const early = this.#user.early((16 << 10) - this.#codec.size(hello) - 1);
+    this.send(this.#codec.join([hello, ...early]));
+  }
+  #take(packet) {
+    this.#heardAt = performance.now();
+    let count = 0;
+    let ping;
+    try {
+      if (typeof packet !== typeof this.#codec.join([]))
+        throw new Broken("bad kind of packet (1003)");
+      if (packet.length > DEFAULTS.packet)
+        throw new Broken("too large a packet (1009)");
+      for (const bytes of this.#codec.split(packet)) {
+        if (++count > MAX_FRAMES)
+          throw new Broken("too many frames in a packet");
+        const frame = decode2(this.#codec, bytes);
+        if (!this.#welcomed)
+          this.#welcome(frame);
+        else if (frame[0] === PING)
+          ping = frame[1];
+        else
+          this.#user.handle(frame);
+        if (this.#ended)
+          return;
+      }
+      if (ping !== void 0)
+        this.send(this.#codec.frame([PONG, ping]));
+    } catch (error) {
+      const { code, message } = error instanceof Broken ? error : new Broken("bad frame");
+      this.close(code, message);
+    }
+  }
+  #welcome(frame) {
+    if (frame[0] !== WELCOME)
+      throw new Broken("bad first frame");
+    const [, welcome] = frame;
+    if (welcome.v !== 1)
+      throw new Broken("unknown version of the protocol");
+    this.#welcomed = true;
+    if (welcome.ping_ms)
+      this.#watch(Math.max(35e3, welcome.ping_ms + 1e4));
+    this.#user.welcomed(welcome, this);
+  }
+  /** Ends the link if nothing is heard for `patience` milliseconds. */
+  #watch(patience) {
+    const left = this.#heardAt + patience - performance.now();
+    if (left <= 0)
+      this.close(4410, "nothing was heard from the server");
+    else
+      this.#silence = setTimeout(() => this.#watch(patience), Math.min(left, 2 ** 31 - 1));
+  }
+  #end(close) {
+    if (this.#ended)
+      return;
+    this.#ended = true;
+    clearTimeout(this.#silence);
+    this.#user.ended(close);
+  }
+};
+function subprotocol(codec) {
+  return `trunkline.v1.${codec.name}`;
+}
+var MARK = 256 << 10;
+
+// rpc-client-ts/dist/outcome.js
+function understand(name, outcome, cause, method, revival) {
+  if (outcome[0] === FAIL)
+    return failed(name, outcome[1], cause);
+  const [kind, payload] = outcome;
+  const plan = method?.r?.[kind === OK ? 0 : 1];
+  let value;
+  try {
+    value = payload();
+    if (plan && revival?.revive)
+      value = revival.revive.read(value, plan, revival.plans ?? {});
+  } catch (error) {
+    const message = `the answer is not what this client expects: ${reason(error)}`;
+    return failed(name, { code: error instanceof UnsafeInteger ? "OUT_OF_RANGE" : "INTERNAL", message, executed: true }, error);
+  }
+  if (kind === OK)
+    return value;
+  const { code, data } = value ?? {};
+  if (typeof code !== "string") {
+    return failed(name, { code: "UNKNOWN", message: "the method failed with an unknown error", executed: true });
+  }
+  return new RpcError({
+    kind: "app",
+    method: name,
+    code,
+    data,
+    maybeExecuted: true,
+    message: `${name} failed with ${code}`
+  });
+}
+
+// rpc-client-ts/dist/service.js
+function stub(def, call) {
+  const methods = {};
+  for (const [name, method] of Object.entries(def.methods)) {
+    const count = method.p.length;
+    methods[name] = (...args) => {
+      const params = method.b ? args[0] : positional(args, count);
+      return call(method.n ?? name, params, args[count], method);
+    };
+  }
+  return Object.defineProperty(methods, DEF, { value: def });
+}
+function positional(args, count) {
+  const params = args.slice(0, count);
+  while (params.length > 0 && params.at(-1) === void 0)
+    params.pop();
+  return params.length > 0 ? params : void 0;
+}
+var DEF = /* @__PURE__ */ Symbol.for("trunkline.service");
+
+// rpc-client-ts/dist/client.js
+function connect(url, options = {}) {
+  return new Connection(absolute(url), options);
+}
+function absolute(url) {
+  const page = globalThis.location?.href;
+  try {
+    const { protocol, href } = new URL(url, page);
+    if (/^(http|ws)s?:$/.test(protocol))
+      return href.replace(/^http/, "ws").replace(/#.*/, "");
+  } catch {
+  }
+  throw new TypeError(`\`${url}\` cannot be dialled: write it as \`wss://host/path\``);
+}
+var CALL_TIMEOUT = 3e4;
+var NAME = "trunkline-ts 0.1.0";
+var Connection = class {
+  ready;
+  state = "connecting";
+  user;
+  #options;
+  #codec;
+  #session;
+  #stubs = /* @__PURE__ */ new Map();
+  #hashes = {};
+  /** By the name of the event; those of the state by none. */
+  #listeners = /* @__PURE__ */ new Map();
+  #link;
+  #token;
+  #patience;
+  #accept;
+  #reject;
+  constructor(url, options) {
+    this.#options = options;
+    this.#codec = options.codec ?? json;
+    this.#session = new Session(this.#codec, (name, params) => this.#event(name, params));
+    this.ready = new Promise((resolve, reject) => {
+      this.#accept = resolve;
+      this.#reject = reject;
+    });
+    this.ready.catch(() => {
+    });
+    this.#dial(url);
+  }
+  service(def) {
+    if (!this.#stubs.has(def)) {
+      this.#hashes[def.name] = def.hash;
+      this.#stubs.set(def, stub(def, (name, params, options, method) => this.#call(name, params, options, method, def)));
+    }
+    return this.#stubs.get(def);
+  }
+  call(method, params, options) {
+    return this.#call(method, params, options);
+  }
+  on(event, listener) {
+    return this.#listen(event, listener);
+  }
+  onState(listener) {
+    return this.#listen(void 0, listener);
+  }
+  async close() {
+    this.#session.flush();
+    this.#end({ code: 1e3, reason: "closed by this client" });
+    this.#link?.close(1e3);
+    await this.#link?.closed;
+  }
+  [Symbol.asyncDispose]() {
+    return this.close();
+  }
+  async #dial(url) {
+    const { token, WebSocket, connectTimeout = 1e4 } = this.#options;
+    const late = () => {
+      this.#end({ code: 1006, reason: `no connection within ${connectTimeout / 1e3} seconds` });
+      this.#link?.close(1e3);
+    };
+    this.#patience = setTimeout(late, connectTimeout);
+    try {
+      const Socket = WebSocket ?? await platformSocket();
+      this.#token = (typeof token === "function" ? await token() : token) ?? void 0;
+      if (this.state === "closed")
+        return;
+      this.#link = new Link(new Socket(url, [subprotocol(this.#codec)]), this.#codec, {
+        hello: () => this.#hello(),
+        early: (fill) => this.#session.gather(fill, fill),
+        welcomed: (welcome, link) => this.#welcomed(welcome, link),
+        handle: (frame) => this.#session.handle(frame),
+        ended: (close) => this.#end(close)
+      });
+    } catch (error) {
+      this.#end({ code: 1006, reason: reason(error) }, void 0, error);
+    }
+  }
+  #hello() {
+    return {
+      v: 1,
+      client: NAME,
+      uid: this.#options.uid,
+      token: this.#token,
+      js: 1,
+      limits: DEFAULTS,
+      services: this.#stubs.size > 0 ? this.#hashes : void 0
+    };
+  }
+  #welcomed({ user, limits, services = {} }, link) {
+    if (this.#token !== void 0 && user === void 0) {
+      const refused = { code: "UNAUTHENTICATED", message: "the server did not accept the token" };
+      this.#end({ code: 1e3, reason: refused.message }, refused);
+      link.close(1e3);
+      return;
+    }
+    clearTimeout(this.#patience);
+    const stale = Object.keys(services).filter((name) => Object.hasOwn(this.#hashes, name));
+    if (stale.length > 0) {
+      console.warn(`trunkline: the generated file with ${stale.join(", ")} is not of the server's version: generate it again`);
+    }
+    this.user = user;
+    this.#session.attach(link, limits);
+    this.#accept();
+    this.#become("open");
+  }
+  #end(close, failure, cause) {
+    if (this.state === "closed")
+      return;
+    clearTimeout(this.#patience);
+    const why = close.reason ? `${close.code}: ${close.reason}` : close.code;
+    const message = this.state === "open" ? `the connection is closed (${why})` : `there is no connection (${why})`;
+    const ending = failure ?? { code: "UNAVAILABLE", message };
+    this.#reject(failed("", ending, cause));
+    this.#session.end(ending, `the connection was lost before the answer (${why})`);
+    this.#become("closed", close);
+  }
+  #become(state2, close) {
+    this.state = state2;
+    this.#tell(void 0, state2, close);
+  }
+  #listen(event, listener) {
+    const own = (...args) => listener(...args);
+    const listeners = this.#listeners.get(event) ?? /* @__PURE__ */ new Set();
+    this.#listeners.set(event, listeners.add(own));
+    return () => listeners.delete(own);
+  }
+  #tell(event, ...args) {
+    for (const listener of [...this.#listeners.get(event) ?? []]) {
+      try {
+        listener(...args);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+  #event(name, params) {
+    let value;
+    try {
+      value = params();
+    } catch {
+      return;
+    }
+    this.#tell(name, Array.isArray(value) ? value[0] : value);
+  }
+  #call(name, params, options = {}, method, revival) {
+    const usual = this.#options.timeout ?? CALL_TIMEOUT;
+    const { signal, timeout = usual, meta } = options;
+    return newCall((resolve, reject) => {
+      let giveUp;
+      const abort = () => giveUp?.();
+      const end = (outcome) => {
+        signal?.removeEventListener("abort", abort);
+        const value = understand(name, outcome, signal?.reason, method, revival);
+        if (value instanceof RpcError)
+          reject(value);
+        else
+          resolve(value);
+      };
+      if (signal?.aborted)
+        return end([FAIL, CANCELLED]);
+      try {
+        const encoded = params === void 0 ? void 0 : this.#codec.encode(params, method?.x && revival?.revive?.write);
+        signal?.addEventListener("abort", abort);
+        const tell = Number.isFinite(timeout) && (options.timeout !== void 0 || usual !== CALL_TIMEOUT);
+        giveUp = this.#session.call({
+          method: name,
+          params: encoded,
+          oneway: method?.k === 1,
+          timeout,
+          tell,
+          meta,
+          end
+        });
+      } catch (error) {
+        end([FAIL, { code: "INVALID_ARGUMENT", message: `the parameters cannot be encoded: ${reason(error)}` }]);
+      }
+    });
+  }
+};
+
+// examples/quickstart/web/rpc.ts
+var Chat = {
+  name: "Chat",
+  hash: "fe6ac6271e44fa04",
+  methods: {
+    rooms: { p: [], i: 1 },
+    join: { p: ["room"] },
+    say: { p: ["text"] },
+    history: { p: ["room", "limit"] },
+    think: { p: ["seconds"] },
+    typing: { p: [], k: 1 }
+  }
+};
+
+// examples/quickstart/web/app.ts
+var element = (id) => document.getElementById(id);
+var [nameInput, roomInput, textInput] = ["name", "room", "text"].map((id) => element(id));
+var [messages, problem, state, rooms] = ["messages", "problem", "state", "rooms"].map((id) => element(id));
+var sendButton = document.querySelector("#say button");
+var client;
+var chat;
+async function enter(name, room) {
+  await client?.close();
+  client = connect("/rpc", { token: `token-of-${name}` });
+  client.onState((now) => state.textContent = now);
+  chat = client.service(Chat);
+  rooms.replaceChildren(...(await chat.rooms()).map((known) => new Option(known)));
+  const joined = await chat.join(room).result();
+  sendButton.disabled = !joined.ok;
+  problem.textContent = joined.ok ? "" : explain(joined.error);
+  if (joined.ok) show(await chat.history(room));
+}
+async function say(text) {
+  const said = await chat.say(text).result();
+  problem.textContent = said.ok ? "" : explain(said.error);
+  if (said.ok) textInput.value = "";
+  show(await chat.history(roomInput.value));
+}
+function explain(error) {
+  if (error.kind === "app") {
+    switch (error.code) {
+      case "NO_SUCH_ROOM":
+        return `There is no room called ${error.data.room}.`;
+    }
+  }
+  if (error.code === "RESOURCE_EXHAUSTED") {
+    return `Not so fast: again in ${((error.retryAfterMs ?? 0) / 1e3).toFixed(1)} s.`;
+  }
+  return error.message;
+}
+function show(history) {
+  const rows = history.reverse().map((message) => {
+    const row = document.createElement("li");
+    const from = document.createElement("b");
+    from.textContent = message.from;
+    row.append(from, message.text);
+    return row;
+  });
+  messages.replaceChildren(...rows);
+}
+function onSubmit(form, work) {
+  element(form).addEventListener("submit", (event) => {
+    event.preventDefault();
+    work().catch((error) => problem.textContent = error.message);
+  });
+}
+onSubmit("enter", () => enter(nameInput.value, roomInput.value));
+onSubmit("say", () => say(textInput.value));

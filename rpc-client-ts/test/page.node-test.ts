@@ -1,0 +1,76 @@
+/**
+ * The page of the quickstart, as a visitor has it: the example itself serves it, and a real Chromium opens it.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { CHROMIUM_ARGS, CHROMIUM_PATH } from "./server/chromium.ts";
+
+let server: ChildProcess;
+let browser: Browser;
+let url: string;
+
+beforeAll(async () => {
+  const program = process.env.TRUNKLINE_QUICKSTART;
+  if (!program) throw new Error("TRUNKLINE_QUICKSTART is not set: run `cargo xtask test typescript`");
+  server = spawn(program, { stdio: ["ignore", "pipe", "inherit"] });
+  for await (const line of createInterface({ input: server.stdout as NodeJS.ReadableStream })) {
+    url = /open (http:\S+)/.exec(line)?.[1] ?? "";
+    if (url) break;
+  }
+  browser = await chromium.launch({ executablePath: CHROMIUM_PATH, args: [...CHROMIUM_ARGS] });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  server?.kill();
+});
+
+async function visit(): Promise<Page> {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(10_000);
+  await page.goto(url);
+  return page;
+}
+
+async function enter(page: Page, name: string, room: string): Promise<void> {
+  await page.getByLabel("Your name").fill(name);
+  await page.getByLabel("Room").fill(room);
+  await page.getByRole("button", { name: "Enter" }).click();
+}
+
+async function say(page: Page, text: string): Promise<void> {
+  await page.getByLabel("Message").fill(text);
+  await page.getByRole("button", { name: "Send" }).click();
+}
+
+test("a message is answered, and others find it in the history", async () => {
+  const dora = await visit();
+  await enter(dora, "dora", "kitchen");
+  await dora.getByText("open", { exact: true }).waitFor();
+  await say(dora, "is there coffee?");
+  await dora.getByRole("listitem").filter({ hasText: "dorais there coffee?" }).waitFor();
+
+  const ben = await visit();
+  await enter(ben, "ben", "kitchen");
+  await ben.getByRole("listitem").filter({ hasText: "dorais there coffee?" }).waitFor();
+});
+
+test("a typed error shows as its own case", async () => {
+  const page = await visit();
+  await enter(page, "ann", "attic");
+  await page.getByRole("alert").filter({ hasText: "There is no room called attic." }).waitFor();
+  expect(await page.getByRole("button", { name: "Send" }).isDisabled()).toBe(true);
+});
+
+test("a rate limit says when to come back", async () => {
+  const page = await visit();
+  await enter(page, "carl", "lobby");
+  for (const text of ["one", "two", "three", "four", "five", "six"]) {
+    await say(page, text);
+    if (text !== "six") await page.getByRole("listitem").filter({ hasText: `carl${text}` }).waitFor();
+  }
+  await page.getByRole("alert").filter({ hasText: /Not so fast: again in \d\.\d s\./ }).waitFor();
+});
