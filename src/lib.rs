@@ -9,9 +9,14 @@ pub use trunkline_client::{Client, ClientBuilder, ConnectError};
 #[cfg_attr(docsrs, doc(cfg(feature = "codegen")))]
 pub use trunkline_codegen as codegen;
 pub use trunkline_core::{
-    AppError, Bytes, CloseCode, CloseReason, Code, Codec, Config, ConfigError, Error, Fault, I64,
+    AnyError, AppError, Bytes, CloseCode, CloseReason, Code, Codec, Config, ConfigError, Error, Fault, I64,
     MethodSchema, Never, ParamSchema, Per, RateLimit, Reply, ResultExt, Service, ServiceSchema, Subprotocol,
     U64, Wire,
+};
+#[cfg(feature = "schema")]
+pub use trunkline_core::{
+    Declaration, Description, MethodDescription, ParamDescription, RateLimitDescription, ServiceDescription,
+    TypeDescription,
 };
 pub use trunkline_macros::{data, method, service};
 pub use trunkline_peer::{
@@ -22,6 +27,9 @@ pub use trunkline_peer::{
 pub use trunkline_server::{
     Audience, Authenticator, Bound, Credentials, Heartbeat, Hub, Serve, ServeError, Server, ServerBuilder,
 };
+#[cfg(feature = "introspect")]
+#[cfg_attr(docsrs, doc(cfg(feature = "introspect")))]
+pub use trunkline_server::Introspection;
 
 /// The result of a method that has no typed error of its own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

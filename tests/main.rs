@@ -7,6 +7,7 @@ mod bad_input;
 mod by_hand;
 mod errors;
 mod http;
+mod introspection;
 mod lifecycle;
 mod limits;
 mod params;
