@@ -1,6 +1,6 @@
 /**
  * The tests run three times over: in Node, in a real Chromium, and as types. Those in `test/server` talk to the real server;
- * `cargo xtask test ts` builds it and says where it is.
+ * `cargo xtask test typescript` builds it and says where it is.
  */
 
 import { fileURLToPath } from "node:url";

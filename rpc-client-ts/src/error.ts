@@ -69,7 +69,7 @@ interface Rpc extends Base {
 export type RpcError<E extends AppError = AppError> = (E extends AppError ? App<E> : never) | Rpc;
 
 /** The class of all {@link RpcError}s, for `instanceof`. Where two copies of this package meet, use {@link isRpcError}. */
-export const RpcError: { new (error: ErrorFields): RpcError; readonly prototype: Error } =
+export const RpcError: { new (error: ErrorFields): RpcError; readonly prototype: RpcError } =
   class RpcError extends Error {
     constructor({ message, cause, ...fields }: ErrorFields) {
       super(message, cause === undefined ? undefined : { cause });

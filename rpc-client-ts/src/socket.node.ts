@@ -12,7 +12,6 @@ export function platformSocket(): SocketClass | Promise<SocketClass> {
 
 async function fromPackage(): Promise<SocketClass> {
   // Bundlers shall leave it alone, because it need not be there.
-  // @ts-expect-error: nor need its types.
   const { WebSocket } = await import(/* webpackIgnore: true */ /* @vite-ignore */ "ws").catch(() => {
     throw new Error(
       "this version of Node has no WebSocket: run `npm install ws`, or pass one as `connect(url, { WebSocket })`",

@@ -7,7 +7,7 @@
  * ```
  */
 
-import type { Call, CallOptions } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { AppError, RpcError } from "./error.ts";
 import { DEF, type MethodDef, type ServiceDef } from "./service.ts";
 
@@ -17,10 +17,17 @@ export type QueryMethod<S> = {
 }[keyof S] &
   string;
 
-/** The parameters of a method, without the options of the call. */
-export type Args<F> = F extends (...args: infer A) => unknown ? WithoutOptions<A> : never;
-type WithoutOptions<A extends unknown[]> =
-  Required<A> extends [...infer _H, CallOptions] ? (A extends [...infer H, CallOptions?] ? H : never) : A;
+/** The parameters of a method, without the options of the call, which are the last one. */
+export type Args<F> = F extends (...args: infer A) => unknown ? WithoutLast<A> : never;
+type WithoutLast<A extends unknown[]> = number extends Required<A>["length"]
+  ? A
+  : Required<A> extends [unknown] | []
+    ? []
+    : A extends [infer Param, ...infer Rest]
+      ? [Param, ...WithoutLast<Rest>]
+      : A extends [(infer Param)?, ...infer Rest]
+        ? [Param?, ...WithoutLast<Rest>]
+        : [];
 
 /** What a method gives back. */
 export type Data<F> = F extends (...args: never[]) => Call<infer T, infer _E> ? T : never;

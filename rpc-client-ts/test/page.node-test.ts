@@ -70,7 +70,14 @@ test("a rate limit says when to come back", async () => {
   await enter(page, "carl", "lobby");
   for (const text of ["one", "two", "three", "four", "five", "six"]) {
     await say(page, text);
-    if (text !== "six") await page.getByRole("listitem").filter({ hasText: `carl${text}` }).waitFor();
+    if (text !== "six")
+      await page
+        .getByRole("listitem")
+        .filter({ hasText: `carl${text}` })
+        .waitFor();
   }
-  await page.getByRole("alert").filter({ hasText: /Not so fast: again in \d\.\d s\./ }).waitFor();
+  await page
+    .getByRole("alert")
+    .filter({ hasText: /Not so fast: again in \d\.\d s\./ })
+    .waitFor();
 });

@@ -9,6 +9,6 @@ export function serverUrl(): string {
   const address = inject("server");
   if (address) return `ws://${address}`;
   throw new Error(
-    "there is no server to test against: run `cargo xtask test ts`, or build `trunkline-fixture` and name it in TRUNKLINE_FIXTURE",
+    "there is no server to test against: run `cargo xtask test typescript`, or build `trunkline-fixture` and name it in TRUNKLINE_FIXTURE",
   );
 }

@@ -1,5 +1,6 @@
 /**
- * Starts the real server for the tests in this folder, once for Node and once for the browser.
+ * Starts the real server for the tests in this folder, once for Node and once for the browser. It ends with its standard
+ * input, so it never outlives the tests.
  */
 
 import { spawn } from "node:child_process";
@@ -16,7 +17,7 @@ export default async function start(project: TestProject): Promise<(() => void) 
   const program = process.env.TRUNKLINE_FIXTURE;
   project.provide("server", "");
   if (!program) return undefined;
-  const server = spawn(program, ["--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const server = spawn(program, ["--listen", "127.0.0.1:0"], { stdio: ["pipe", "pipe", "inherit"] });
   const address = await new Promise<string>((resolve, reject) => {
     let output = "";
     server.stdout.on("data", (data) => {
