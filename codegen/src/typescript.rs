@@ -13,6 +13,8 @@ mod plan;
 mod print;
 mod referee;
 mod service;
+#[cfg(test)]
+mod tests;
 
 use trunkline_core::Description;
 

@@ -1,7 +1,7 @@
 //! Writes types as a person would: on one line while they fit, then one member a line.
 
 use super::{
-    ast::{Property, Type},
+    ast::{Element, Property, Type},
     docs,
 };
 
@@ -124,54 +124,65 @@ fn broken(ty: &Type, indent: usize) -> Option<String> {
     match ty {
         Type::Object(properties) if !properties.is_empty() => Some(object(properties, indent)),
         Type::Array(ty) => match &**ty {
-            Type::Object(_) => Some(format!("{}[]", broken(ty, indent)?)),
             Type::Union(_) => Some(format!("({}\n{})[]", broken(ty, indent)?, " ".repeat(indent))),
-            _ => None,
+            Type::Intersection(_) => Some(enclosed("(", ty, ")[]", indent)),
+            ty => Some(format!("{}[]", broken(ty, indent)?)),
         },
+        Type::Name(_, args) if args.is_empty() => None,
+        Type::Name(name, args) => Some(format!("{name}<{}>", list(args.iter(), indent))),
+        Type::Record(it) if it.mapped => {
+            let open = format!("{{ [key in {}]{}:", flat(&it.key), if it.partial { "?" } else { "" });
+            let value = enclosed("", &it.value, " }", indent);
+            Some(format!("{open}{}{value}", gap(&value)))
+        }
+        Type::Record(it) => {
+            let record = format!("Record<{}>", list([&it.key, &it.value], indent));
+            Some(if it.partial { format!("Partial<{record}>") } else { record })
+        }
         Type::Union(types) => {
-            let members = types.iter().map(|ty| {
-                let member = match ty {
-                    Type::Intersection(_) => fitted(ty, indent + 4, indent + 4),
-                    ty if bound(ty, Binding::Union) == flat(ty) => fitted(ty, indent + 4, indent + 4),
-                    ty => bound(ty, Binding::Union),
-                };
-                format!("\n{inner}| {member}")
-            });
-            Some(members.collect())
+            let member = |ty| match bound(ty, Binding::Union) == flat(ty) {
+                true => fitted(ty, indent + 4, indent + 4),
+                false => bound(ty, Binding::Union),
+            };
+            Some(types.iter().map(|ty| format!("\n{inner}| {}", member(ty))).collect())
         }
         Type::Intersection(types) => {
             let parts: Vec<String> = types
                 .iter()
                 .map(|ty| match ty {
-                    Type::Union(_) => {
-                        let lines = fitted(ty, indent, indent + 2);
-                        if lines.contains('\n') {
-                            format!("({lines}\n{})", " ".repeat(indent))
-                        } else {
-                            format!("({lines})")
-                        }
-                    }
+                    Type::Union(_) => enclosed("(", ty, ")", indent),
                     ty => fitted(ty, indent, indent),
                 })
                 .collect();
             Some(parts.join(" & "))
         }
-        Type::Tuple(elements) => {
-            let elements = elements.iter().map(|it| {
-                let mark = if it.optional { "?" } else { "" };
-                format!(
-                    "{inner}{}{mark},\n",
-                    if it.optional {
-                        bound(&it.ty, Binding::Postfix)
-                    } else {
-                        fitted(&it.ty, indent + 3, indent + 2)
-                    }
-                )
+        Type::Tuple(elements) if !elements.is_empty() => {
+            let element = |it: &Element| match (it.optional, &it.ty) {
+                (true, Type::Union(_) | Type::Intersection(_)) => enclosed("(", &it.ty, ")?", indent + 2),
+                (true, ty) => enclosed("", ty, "?", indent + 2),
+                (false, ty) => enclosed("", ty, "", indent + 2),
+            };
+            let lines = elements.iter().map(element).map(|element| match element.starts_with('\n') {
+                true => format!("{element},"),
+                false => format!("\n{inner}{element},"),
             });
-            Some(format!("[\n{}{}]", elements.collect::<String>(), " ".repeat(indent)))
+            Some(format!("[{}\n{}]", lines.collect::<String>(), " ".repeat(indent)))
         }
         _ => None,
     }
+}
+
+/// The type between two marks, which stand on lines of their own if its members do.
+fn enclosed(open: &str, ty: &Type, close: &str, indent: usize) -> String {
+    let ty = fitted(ty, indent + open.len(), indent);
+    let gap = if ty.starts_with('\n') { format!("\n{}", " ".repeat(indent)) } else { String::new() };
+    format!("{open}{ty}{gap}{close}")
+}
+
+/// Types with commas between them.
+fn list<'a>(types: impl IntoIterator<Item = &'a Type>, indent: usize) -> String {
+    let types = types.into_iter().map(|ty| enclosed("", ty, "", indent));
+    types.reduce(|list, ty| format!("{list},{}{ty}", gap(&ty))).unwrap_or_default()
 }
 
 fn object(properties: &[Property], indent: usize) -> String {

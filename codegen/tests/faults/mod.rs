@@ -11,7 +11,14 @@ fn generated<C: Service>() -> Result<String, String> {
 /// A module with a few types and a service that sends or receives them.
 macro_rules! case {
     ($name:ident, $($item:item)*) => {
-        #[allow(dead_code, missing_debug_implementations, unnameable_types, unreachable_pub)]
+        #[allow(
+            dead_code,
+            missing_debug_implementations,
+            unnameable_types,
+            unreachable_pub,
+            clippy::duplicate_underscore_argument,
+            clippy::use_self
+        )]
         mod $name {
             use super::*;
             $($item)*

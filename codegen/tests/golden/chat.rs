@@ -1,11 +1,12 @@
 #![allow(
     dead_code,
     deprecated,
-    missing_debug_implementations,
     missing_docs,
+    missing_debug_implementations,
     unnameable_types,
     unreachable_pub
 )]
+#![allow(clippy::large_enum_variant, clippy::use_self)]
 
 use std::collections::BTreeMap;
 
