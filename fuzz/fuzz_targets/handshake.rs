@@ -31,6 +31,6 @@ fuzz_target!(|input: &[u8]| {
     let _ = session.attach(link.with_jitter(f64::from(*choice) / 100.0));
     let _ = session.poll_timeout();
     while session.poll_event().is_some() {}
-    while session.poll_transmit().is_some() {}
+    while session.poll_transmit(now).is_some() {}
     trunkline_fuzz::finish(now, &mut session);
 });

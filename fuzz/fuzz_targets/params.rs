@@ -72,7 +72,7 @@ fuzz_target!(|input: &[u8]| {
     round_trip::<HashMap<u32, Vec<Item>>>(&payload);
     round_trip::<Vec<Payment>>(&payload);
 
-    // Leaked once: a method's schema is constant.
+    // A method's schema is constant.
     static SCHEMA: std::sync::LazyLock<[ParamSchema; 3]> =
         std::sync::LazyLock::new(|| ["order", "limit", "rest"].map(param));
     if let Ok(mut params) = Params::new(&payload, &*SCHEMA) {

@@ -77,13 +77,15 @@ impl End {
                 Event::Answered(key, _) => assert!(self.waiting.remove(&key), "{key:?} is not waited for"),
                 Event::Cancelled(id) => assert!(self.working.remove(&id), "{id} is not worked on"),
                 Event::Request(request) => {
-                    let Some(id) = request.id else { continue };
-                    assert!(id.0 > self.last_id && (id.0 % 2 == 1) == (self.role == Role::Server));
-                    self.last_id = id.0;
+                    if let Some(id) = request.id {
+                        assert!(id.0 > self.last_id && (id.0 % 2 == 1) == (self.role == Role::Server));
+                        self.last_id = id.0;
+                    }
                     if self.session.has_room_for(&request) {
-                        self.working.insert(id);
-                        self.session.take(now, Some(id), None, request.timeout(), request.params_len());
-                    } else {
+                        let (asked, len) = (request.timeout(), request.params_len());
+                        let id = self.session.take(now, request.id, None, asked, len);
+                        assert!(self.working.insert(id), "{id} is worked on");
+                    } else if let Some(id) = request.id {
                         let refusal = self.session.refusal();
                         self.session.answer(id, Err(refusal.into()));
                     }
@@ -144,7 +146,7 @@ fuzz_target!(|script: Script| {
                 }
             }
             Op::Notify { size } => {
-                if let Ok(Some(key)) = end.session.notify("method", None, params(codec, size)) {
+                if let Ok(Some(key)) = end.session.notify(now, "method", None, params(codec, size), Some(Duration::from_secs(5))) {
                     assert!(end.waiting.insert(key), "{key:?} is taken");
                 }
             }
@@ -152,7 +154,7 @@ fuzz_target!(|script: Script| {
                 let nth = usize::from(nth) % end.waiting.len().max(1);
                 if let Some(key) = end.waiting.iter().nth(nth).copied() {
                     end.waiting.remove(&key);
-                    end.session.cancel(key);
+                    end.session.cancel(now, key);
                 }
             }
             Op::Answer { nth, size } => {
@@ -164,7 +166,7 @@ fuzz_target!(|script: Script| {
             }
             Op::Transmit { packets } => {
                 for _ in 0..packets {
-                    let Some(packet) = end.session.poll_transmit() else { break };
+                    let Some(packet) = end.session.poll_transmit(now) else { break };
                     assert!(packet.len() <= other.config.max_packet as usize);
                     other.inbox.push_back(packet);
                 }

@@ -25,7 +25,7 @@ pub fn join(now: Instant, codec: Codec, client: &mut Session, server: &mut Sessi
     let pending = AwaitHello::new(protocol).handle_packet(packet).expect("our own hello");
     let welcome = Welcome { limits: limits[1].limits(), ..Welcome::default() };
     server.attach(pending.accept(now, KeepAlive::server(), welcome)).expect("nothing behind the hello");
-    let packet = server.poll_transmit().expect("the welcome");
+    let packet = server.poll_transmit(now).expect("the welcome");
     let (_, link) = await_welcome.handle_packet(now, KeepAlive::client(), packet).expect("our own welcome");
     client.attach(link).expect("nothing behind the welcome");
 }
@@ -40,14 +40,14 @@ pub fn feed(codec: Codec, body: &[u8]) {
     join(now, codec, &mut client, &mut server, [&config, &config]);
     let params = Payload::encode(codec, &["x"]).expect("params");
     let call = client.request(now, "call", None, params, None).expect("a call");
-    while client.poll_transmit().is_some() {}
+    while client.poll_transmit(now).is_some() {}
 
     let result = server.handle_packet(now, packet(codec, body));
     serve(now, &mut server);
     if let Err(error) = result {
         assert!(error.close_code().0 >= 1000);
     }
-    while let Some(packet) = server.poll_transmit() {
+    while let Some(packet) = server.poll_transmit(now) {
         assert!(packet.len() <= config.max_packet as usize);
         client.handle_packet(now, packet).expect("what we send, we understand");
     }
@@ -77,7 +77,13 @@ fn serve(now: Instant, session: &mut Session) -> usize {
         let _ = request.method().len();
         let room = session.has_room_for(&request);
         let (asked, len) = (request.timeout(), request.params_len());
-        let Some(id) = request.id else { continue };
+        let Some(id) = request.id else {
+            if room {
+                let id = session.take(now, None, None, asked, len);
+                session.answer_taken(id, Ok(request.into_params()));
+            }
+            continue;
+        };
         if !room {
             let refusal = session.refusal();
             session.answer(id, Err(refusal.into()));

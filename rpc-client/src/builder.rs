@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use trunkline_core::{Codec, Config, Hello, KeepAlive};
+use trunkline_core::{Codec, Config, ConfigError, Hello, KeepAlive};
 use trunkline_peer::{Handle, Transport};
 
 use crate::{
@@ -63,8 +63,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a call may take that does not [say](trunkline_peer::Call::timeout): 30 s unless set. It then fails with
-    /// `DEADLINE_EXCEEDED` and is cancelled on the server.
+    /// How long a call may take that does not [say](trunkline_peer::Call::timeout) and whose method does not either: 30 s
+    /// unless set. It then fails with `DEADLINE_EXCEEDED` and is cancelled on the server. It begins when the call is first
+    /// polled, also while there is no connection.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = timeout;
         self
@@ -73,6 +74,12 @@ impl ClientBuilder {
     /// The largest WebSocket message taken, in bytes: 1 MiB unless set. The server learns it and sends none larger.
     pub fn max_message_size(mut self, bytes: u32) -> Self {
         self.config.max_packet = bytes;
+        self
+    }
+
+    /// All limits of a session at once, also those that have no setter here. Setters that follow change single ones.
+    pub fn limits(mut self, limits: Config) -> Self {
+        self.config = limits;
         self
     }
 
@@ -88,26 +95,25 @@ impl ClientBuilder {
     ///
     /// Dropping the future drops the half-made connection.
     pub async fn connect(self) -> Result<Client, ConnectError> {
+        self.check()?;
         let url = Url::parse(&self.url)?;
-        let patience = self.connect_timeout;
-        let connected = async { dial::login(&self, dial::dial(&self, &url).await?).await };
-        let joined = tokio::time::timeout(patience, connected)
-            .await
-            .map_err(|_| ConnectError::Timeout(patience))??;
+        let joined = dial::connect(&self, &url).await?;
         Ok(Client::spawn(&self, joined))
     }
 
-    /// A client that dials when it is first called, and again when it is called after the connection was lost. Calls
-    /// fail with `UNAVAILABLE` if there is no connection in the end.
+    /// A client that dials when it is first called, and again when it is called after the connection has ended, whyever
+    /// that was: only closing or dropping the client ends it for good. Calls fail with `UNAVAILABLE` if there is no
+    /// connection in the end, and with `DEADLINE_EXCEEDED` if there is none in time.
     ///
     /// # Errors
     ///
-    /// If the URL cannot be dialled at all.
+    /// If the URL cannot be dialled at all, or a setting cannot work.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime, in which the connection lives.
     pub fn connect_lazy(self) -> Result<Client, ConnectError> {
+        self.check()?;
         let url = Url::parse(&self.url)?;
         Ok(Client::spawn_lazy(self, url))
     }
@@ -118,9 +124,19 @@ impl ClientBuilder {
     ///
     /// As [`Self::connect`].
     pub async fn over(self, transport: impl Transport) -> Result<Client, ConnectError> {
-        let patience = self.connect_timeout;
-        let joined = tokio::time::timeout(patience, dial::login(&self, transport)).await;
-        Ok(Client::spawn(&self, joined.map_err(|_| ConnectError::Timeout(patience))??))
+        self.check()?;
+        let joined = dial::within(self.connect_timeout, dial::login(&self, transport)).await?;
+        Ok(Client::spawn(&self, joined))
+    }
+
+    /// Refuses what cannot work.
+    fn check(&self) -> Result<(), ConnectError> {
+        self.config.check()?;
+        let zero = [(self.call_timeout, "call_timeout"), (self.connect_timeout, "connect_timeout")];
+        if let Some((_, name)) = zero.into_iter().find(|(duration, _)| duration.is_zero()) {
+            return Err(ConfigError(format!("{name} is more than zero")).into());
+        }
+        dial::check_headers(&self.headers)
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -144,7 +160,7 @@ impl ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("url", &self.url)
+            .field("url", &dial::shown(&self.url))
             .field("codec", &self.codec)
             .finish_non_exhaustive()
     }

@@ -2,12 +2,11 @@
 
 use std::{
     fmt,
-    future::poll_fn,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use serde::Serialize;
-use trunkline_core::{CloseCode, CloseReason, Error, Role, Session, Wire};
+use trunkline_core::{AnyError, CloseCode, CloseReason, Error, Role, Session, Wire};
 use trunkline_peer::{AsHandle, Call, Driver, Handle, Transport};
 
 use crate::{
@@ -46,8 +45,8 @@ impl Client {
     }
 
     /// Calls a method by its name on the wire, without a generated client. `params` are an array or tuple by position,
-    /// or a map or struct by name.
-    pub fn call<T: Wire>(&self, method: impl Into<String>, params: impl Serialize) -> Call<T> {
+    /// or a map or struct by name. An error of the method's own type arrives as [`AnyError`], with its code and data.
+    pub fn call<T: Wire>(&self, method: impl Into<String>, params: impl Serialize) -> Call<T, AnyError> {
         self.handle.call_by_name(method, self.handle.body(&params))
     }
 
@@ -56,7 +55,8 @@ impl Client {
         self.info.user.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Closes the connection with 1000. What was sent before still arrives; calls in flight fail with `UNAVAILABLE`.
+    /// Closes the connection with 1000, for good. What was sent before still arrives; calls in flight, and those that wait
+    /// for a connection, fail with `UNAVAILABLE`.
     pub fn close(&self) {
         self.handle.close(CloseReason::new(CloseCode::NORMAL, ""));
     }
@@ -106,40 +106,27 @@ impl Drop for Ending {
 }
 
 /// Drives a connection until it ends.
-async fn drive<T: Transport>(builder: &ClientBuilder, handle: Handle, joined: Joined<T>) -> CloseReason {
+async fn drive<T: Transport>(builder: &ClientBuilder, handle: Handle, joined: Joined<T>) {
     let mut session = Session::new(Role::Client, builder.config.clone(), builder.codec);
     if let Err(error) = session.attach(joined.link) {
-        let reason = CloseReason::from(&error);
-        trunkline_peer::hang_up(joined.transport, reason.clone()).await;
-        return reason;
+        return trunkline_peer::hang_up(joined.transport, CloseReason::from(&error)).await;
     }
     let reason = Driver::new(joined.transport, session, handle, None).await;
     tracing::debug!(%reason, "the connection has ended");
-    reason
 }
 
 /// Dials whenever there is a call and no connection, until the client is dropped or closed.
 async fn dial_when_called(builder: &ClientBuilder, url: &Url, handle: &Handle, info: &Info) {
-    loop {
-        poll_fn(|cx| handle.poll_wished(cx)).await;
-        let connected = async { dial::login(builder, dial::dial(builder, url).await?).await };
-        let patience = builder.connect_timeout;
-        let joined = match tokio::time::timeout(patience, connected).await {
-            Ok(joined) => joined,
-            Err(_) => Err(ConnectError::Timeout(patience)),
-        };
-        match joined {
-            Ok(joined) => {
+    while handle.wanted().await {
+        match handle.meanwhile(dial::connect(builder, url)).await {
+            None => return,
+            Some(Ok(joined)) => {
                 info.welcomed(&joined);
-                if drive(builder, handle.clone(), joined).await.code == CloseCode::NORMAL {
-                    return;
-                }
+                drive(builder, handle.clone(), joined).await;
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 let error = Error::unavailable(format!("there is no connection: {error}")).with_detail(error);
-                if handle.fail_waiting(&error) {
-                    return;
-                }
+                handle.fail_waiting(&error);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! From a URL to a link: TCP, the HTTP upgrade (RFC 6455, section 4.1), hello and welcome.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 use trunkline_core::{AwaitWelcome, CloseReason, Link, Packet, Protocol, Subprotocol, Welcome};
-use trunkline_peer::{End, Transport, WebSocket, hang_up};
+use trunkline_peer::{End, Transport, WebSocket, hang_up, now};
 
 use crate::{builder::ClientBuilder, error::ConnectError};
 
@@ -29,7 +29,7 @@ pub(crate) struct Url {
 
 impl Url {
     pub(crate) fn parse(url: &str) -> Result<Self, ConnectError> {
-        let refuse = |reason| ConnectError::Url { url: url.to_owned(), reason };
+        let refuse = |reason| ConnectError::Url { url: shown(url), reason };
         let uri: http::Uri = url.parse().map_err(|_| refuse("write it as `ws://host:port/path`"))?;
         match uri.scheme_str() {
             Some("ws") => {}
@@ -44,48 +44,79 @@ impl Url {
         if authority.as_str().contains('@') {
             return Err(refuse("credentials do not belong into the URL: use `.token(..)`"));
         }
+        let after_host = authority.as_str().get(authority.host().len()..).unwrap_or_default();
+        let port = match after_host.strip_prefix(':') {
+            None | Some("") => 80,
+            Some(port) => port.parse().map_err(|_| refuse("the port is a number up to 65535"))?,
+        };
         Ok(Self {
             host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: authority.port_u16().unwrap_or(80),
+            port,
             authority: authority.to_string(),
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         })
     }
 }
 
+/// A URL as it may be written to a log: without credentials and query.
+pub(crate) fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    // Of a URL that is malformed nobody knows where its credentials end, except that it is before the last `@`.
+    let rest = rest.rsplit_once('@').map_or_else(|| rest.to_owned(), |(_, rest)| format!("…@{rest}"));
+    let rest = rest.split_once('?').map_or_else(|| rest.clone(), |(rest, _)| format!("{rest}?…"));
+    if scheme.is_empty() { rest } else { format!("{scheme}://{rest}") }
+}
+
+/// Refuses headers that cannot be sent.
+pub(crate) fn check_headers(headers: &[(String, String)]) -> Result<(), ConnectError> {
+    let valid = |name: &str, value: &str| {
+        http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok()
+    };
+    match headers.iter().find(|(name, value)| !valid(name, value)) {
+        Some((name, _)) => Err(ConnectError::Header(name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Dials and logs in, as long as the patience lasts.
+pub(crate) async fn connect(
+    builder: &ClientBuilder,
+    url: &Url,
+) -> Result<Joined<WebSocket<TcpStream>>, ConnectError> {
+    within(builder.connect_timeout, async { login(builder, dial(builder, url).await?).await }).await
+}
+
+/// Gives up `work` once the patience is at its end.
+pub(crate) async fn within<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    tokio::time::timeout(patience, work).await.unwrap_or(Err(ConnectError::Timeout(patience)))
+}
+
 /// Opens a WebSocket.
-pub(crate) async fn dial(builder: &ClientBuilder, url: &Url) -> Result<WebSocket<TcpStream>, ConnectError> {
+async fn dial(builder: &ClientBuilder, url: &Url) -> Result<WebSocket<TcpStream>, ConnectError> {
     let mut stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
     // What is sent is gathered already; a delay would only add to it.
     stream.set_nodelay(true)?;
     let subprotocol = Subprotocol::native(builder.codec).name();
     let key = generate_key();
-    stream.write_all(&request(builder, url, subprotocol, &key)?).await?;
+    stream.write_all(&request(builder, url, subprotocol, &key)).await?;
     let read = response(&mut stream, subprotocol, &key).await?;
     Ok(WebSocket::new(End::Client, stream, &read, builder.config.max_packet as usize).await)
 }
 
-fn request(
-    builder: &ClientBuilder,
-    url: &Url,
-    subprotocol: &str,
-    key: &str,
-) -> Result<Vec<u8>, ConnectError> {
+fn request(builder: &ClientBuilder, url: &Url, subprotocol: &str, key: &str) -> Vec<u8> {
     let mut head = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: {subprotocol}\r\n",
         url.path, url.authority
     );
     for (name, value) in &builder.headers {
-        let valid = http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok();
-        if !valid {
-            let reason = "a header added to the request has a name or a value that HTTP forbids";
-            return Err(ConnectError::Url { url: builder.url.clone(), reason });
-        }
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    Ok(head.into_bytes())
+    head.into_bytes()
 }
 
 /// Reads the answer to the request; gives what was read beyond it.
@@ -162,7 +193,7 @@ pub(crate) async fn login<T: Transport>(
         Some(packet) => packet?,
         None => return Err(ConnectError::Closed(CloseReason::abnormal())),
     };
-    let (welcome, link) = match hello.handle_packet(Instant::now(), builder.keep_alive(), packet) {
+    let (welcome, link) = match hello.handle_packet(now(), builder.keep_alive(), packet) {
         Ok(welcomed) => welcomed,
         Err(error) => {
             hang_up(transport, CloseReason::from(&error)).await;

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use http::StatusCode;
-use trunkline_core::{CloseReason, ProtocolError};
+use trunkline_core::{CloseReason, Code, ConfigError, Error, ProtocolError};
 use trunkline_peer::TransportError;
 
 /// Why there is no connection.
@@ -13,11 +13,17 @@ pub enum ConnectError {
     /// The URL cannot be dialled.
     #[error("`{url}` cannot be dialled: {reason}")]
     Url {
-        /// The URL as given.
+        /// The URL as given, without what may be secret: credentials and query.
         url: String,
         /// What to write instead.
         reason: &'static str,
     },
+    /// A header that HTTP forbids was added to the request.
+    #[error("the header {0:?} has a name or a value that HTTP forbids")]
+    Header(String),
+    /// A setting cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The server cannot be reached.
     #[error("the server cannot be reached")]
     Io(#[from] io::Error),
@@ -47,6 +53,20 @@ pub enum ConnectError {
     /// The token could not be fetched.
     #[error("there is no token")]
     Token(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// For functions that return [`Error`]: `UNAVAILABLE` where another attempt may succeed, else an internal error with the
+/// same text. A client of such a function is told nothing of it; the detail is for the log.
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        match &error {
+            ConnectError::Io(_) | ConnectError::Timeout(_) | ConnectError::Closed(_) => {
+                Self::unavailable("the server cannot be reached")
+            }
+            _ => Self::new(Code::Internal, error.to_string()),
+        }
+        .with_detail(error)
+    }
 }
 
 impl From<TransportError> for ConnectError {

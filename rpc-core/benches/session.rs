@@ -23,7 +23,7 @@ impl Pair {
         let pending = AwaitHello::new(protocol).handle_packet(hello).unwrap();
         let mut server = Session::new(Role::Server, Config::default(), codec);
         server.attach(pending.accept(now, KeepAlive::server(), Welcome::default())).unwrap();
-        let welcome = server.poll_transmit().unwrap();
+        let welcome = server.poll_transmit(now).unwrap();
         let (_, link) = await_welcome.handle_packet(now, KeepAlive::client(), welcome).unwrap();
         let mut client = Session::new(Role::Client, Config::default(), codec);
         client.attach(link).unwrap();
@@ -35,7 +35,7 @@ impl Pair {
         for _ in 0..calls {
             self.client.request(self.now, "echo", None, params.clone(), None).unwrap();
         }
-        while let Some(packet) = self.client.poll_transmit() {
+        while let Some(packet) = self.client.poll_transmit(self.now) {
             self.server.handle_packet(self.now, packet).unwrap();
         }
         while let Some(event) = self.server.poll_event() {
@@ -44,7 +44,7 @@ impl Pair {
                 self.server.answer(id, Ok(request.into_params()));
             }
         }
-        while let Some(packet) = self.server.poll_transmit() {
+        while let Some(packet) = self.server.poll_transmit(self.now) {
             self.client.handle_packet(self.now, packet).unwrap();
         }
         while let Some(event) = self.client.poll_event() {

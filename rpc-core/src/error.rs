@@ -6,6 +6,7 @@
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{message::RequestId, wire::Described};
 
@@ -340,6 +341,19 @@ pub trait AppError: Serialize + DeserializeOwned + Described + Send + 'static {}
 
 impl AppError for Never {}
 
+/// A typed error of which the caller has no type: what untyped calls fail with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[error("{code}")]
+pub struct AnyError {
+    /// Which error of the method it is, as in `SOLD_OUT`.
+    pub code: String,
+    /// What the error says beside that; null if nothing.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub data: Value,
+}
+
+impl AppError for AnyError {}
+
 /// What a method may fail with: its typed error, or [`Error`] for everything that is not the application's.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an error that a method may return",
@@ -561,6 +575,12 @@ impl CloseCode {
     /// No ids are left.
     pub const IDS_EXHAUSTED: Self = Self(4440);
 
+    /// Whether an application may close with this code: 1000, 1001, 1008, 1011 to 1013, or from 3000 to 4999. The others
+    /// belong to the protocols, or never stand in a close frame (RFC 6455, section 7.4).
+    pub const fn may_be_sent(self) -> bool {
+        matches!(self.0, 1000 | 1001 | 1008 | 1011..=1013 | 3000..=4999)
+    }
+
     /// Whether a client should come back by itself after this code. The table is in `docs/protocol.md`.
     pub const fn may_reconnect(self) -> bool {
         matches!(self.0, 1001 | 1005 | 1006 | 1011 | 1012 | 1013 | 4408 | 4410 | 4413 | 4429 | 4431 | 4440)
@@ -613,3 +633,10 @@ impl fmt::Display for CloseReason {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub String);
+
+/// For `main` functions that return [`Error`]: an internal error with the same text, which no client is told.
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Code::Internal, error.0)
+    }
+}

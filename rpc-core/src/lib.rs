@@ -28,8 +28,8 @@ pub use describe::{
     ServiceDescription, TypeDescription,
 };
 pub use error::{
-    AppError, CloseCode, CloseReason, Code, ConfigError, DecodeError, EncodeError, Error, Fault, Never,
-    ProtocolError, ResultExt,
+    AnyError, AppError, CloseCode, CloseReason, Code, ConfigError, DecodeError, EncodeError, Error, Fault,
+    Never, ProtocolError, ResultExt,
 };
 pub use link::{AwaitHello, AwaitWelcome, KeepAlive, Link, PendingHello};
 pub use message::{

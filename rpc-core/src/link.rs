@@ -249,7 +249,9 @@ impl Link {
     pub fn with_jitter(mut self, jitter: f64) -> Self {
         let left = 1.0 - if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
         let every = self.keep_alive.ping_every;
-        self.ping_at = every.and_then(|every| self.began_at.checked_add(every.mul_f64(left)));
+        let first =
+            |every: Duration| Duration::try_from_secs_f64(every.as_secs_f64() * left).unwrap_or(every);
+        self.ping_at = every.and_then(|every| self.began_at.checked_add(first(every)));
         self
     }
 

@@ -23,6 +23,11 @@ pub struct RequestId(pub u64);
 impl RequestId {
     /// The last number that a JavaScript peer can count to.
     pub(crate) const MAX: Self = Self(LARGEST_SAFE);
+
+    /// Whether this stands for a notification, which has no id on the wire.
+    pub const fn is_notification(self) -> bool {
+        self.0 > Self::MAX.0
+    }
 }
 
 impl fmt::Display for RequestId {
@@ -110,8 +115,8 @@ pub enum Message {
 /// Services by their names, with the hashes of what a caller has to know of them.
 pub type Hashes = BTreeMap<String, String>;
 
-/// What the client says first.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// What the client says first. Its `Debug` form tells no secret.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
     /// The version of the protocol: 1.
     pub v: u64,
@@ -138,8 +143,26 @@ pub struct Hello {
     pub services: Hashes,
 }
 
-/// The session that a hello wants to go on with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+impl fmt::Debug for Hello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hello")
+            .field("v", &self.v)
+            .field("client", &self.client)
+            .field("uid", &self.uid)
+            .field("token", &self.token.as_ref().map(|_| REDACTED))
+            .field("resume", &self.resume)
+            .field("js", &self.js)
+            .field("limits", &self.limits)
+            .field("services", &self.services)
+            .finish()
+    }
+}
+
+/// What stands in the place of a secret.
+const REDACTED: &str = "[redacted]";
+
+/// The session that a hello wants to go on with. Its `Debug` form tells no secret.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resume {
     /// The session's id.
     pub session: String,
@@ -149,8 +172,18 @@ pub struct Resume {
     pub taken: u64,
 }
 
-/// What the server answers to a hello.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+impl fmt::Debug for Resume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resume")
+            .field("session", &self.session)
+            .field("token", &REDACTED)
+            .field("taken", &self.taken)
+            .finish()
+    }
+}
+
+/// What the server answers to a hello. Its `Debug` form tells no secret.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The version of the protocol: 1.
     pub v: u64,
@@ -186,6 +219,26 @@ pub struct Welcome {
     /// Of the services in the hello, those that the server has another hash of: with the server's.
     #[serde(default, skip_serializing_if = "Hashes::is_empty")]
     pub services: Hashes,
+}
+
+impl fmt::Debug for Welcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = if self.token.is_empty() { "" } else { REDACTED };
+        f.debug_struct("Welcome")
+            .field("v", &self.v)
+            .field("session", &self.session)
+            .field("user", &self.user)
+            .field("resumed", &self.resumed)
+            .field("taken", &self.taken)
+            .field("token", &token)
+            .field("resume_ms", &self.resume_ms)
+            .field("ping_ms", &self.ping_ms)
+            .field("spread_ms", &self.spread_ms)
+            .field("expires_ms", &self.expires_ms)
+            .field("limits", &self.limits)
+            .field("services", &self.services)
+            .finish()
+    }
 }
 
 /// What a call is made on.

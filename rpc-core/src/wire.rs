@@ -273,7 +273,7 @@ mod schemas {
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
     use super::{Bytes, I64, U64};
-    use crate::error::Never;
+    use crate::error::{AnyError, Never};
 
     macro_rules! described {
         ($($ty:ident => $typescript:literal, $schema:tt;)*) => { $(
@@ -311,6 +311,11 @@ mod schemas {
         I64 => "bigint", { "type": "string", "pattern": "^-?[0-9]+$" };
         U64 => "bigint", { "type": "string", "pattern": "^[0-9]+$" };
         Never => "never", { "not": {} };
+        AnyError => "{ code: string, data?: unknown }", {
+            "type": "object",
+            "properties": { "code": { "type": "string" }, "data": true },
+            "required": ["code"],
+        };
     }
 }
 

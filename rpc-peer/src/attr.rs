@@ -86,11 +86,19 @@ impl<T> AttrKey<T> for String {}
 pub(crate) struct Attrs(HashMap<Cow<'static, str>, Value>);
 
 impl Attrs {
-    pub(crate) fn set<T: Serialize>(&mut self, name: Cow<'static, str>, value: &T) {
-        match serde_json::to_value(value) {
+    /// The serialised form of a value. Only a map with keys that are not strings has none.
+    pub(crate) fn value_of<T: Serialize>(value: &T) -> serde_json::Result<Value> {
+        serde_json::to_value(value)
+    }
+
+    /// Keeps a value. What has no form leaves nothing behind: no guard may see the value before it.
+    pub(crate) fn set(&mut self, name: Cow<'static, str>, value: serde_json::Result<Value>) {
+        match value {
             Ok(value) => drop(self.0.insert(name, value)),
-            // Only a map with keys that are not strings gets here.
-            Err(error) => tracing::error!(attribute = %name, %error, "an attribute cannot be kept"),
+            Err(error) => {
+                tracing::error!(attribute = %name, %error, "an attribute cannot be kept: it is removed");
+                self.0.remove(&name);
+            }
         }
     }
 

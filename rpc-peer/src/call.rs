@@ -47,13 +47,15 @@ impl<T, E> Call<T, E> {
         handle: &Handle,
         method: Cow<'static, str>,
         kind: CallKind,
+        timeout: Option<Duration>,
         params: Result<Payload, EncodeError>,
     ) -> Self {
-        Self { exchange: Exchange::new(handle, method, kind, params), gives: PhantomData }
+        Self { exchange: Exchange::new(handle, method, kind, timeout, params), gives: PhantomData }
     }
 
-    /// Gives the call this long, from when it is first polled: the client's `call_timeout` unless set. The server
-    /// learns it and drops the method in time.
+    /// Gives the call this long, from when it is first polled and also while there is no connection: what its method
+    /// says unless set, or else the client's `call_timeout`. The server learns it and drops the method in time; it never
+    /// gives a method longer than its own limit.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.exchange.pending.prepare(|request| {
             request.timeout = Some(timeout);
@@ -62,13 +64,20 @@ impl<T, E> Call<T, E> {
         self
     }
 
-    /// Sends a value beside the parameters, which extractors find in [`crate::CallHead::meta`].
+    /// Sends a value beside the parameters, which extractors find in [`crate::CallHead::meta`]. A value that has no form
+    /// in JSON, such as a map whose keys are not strings, fails the call with `INVALID_ARGUMENT`.
     pub fn meta<M: Serialize>(self, key: impl Into<String>, value: M) -> Self {
-        if let Ok(value) = serde_json::to_value(value) {
-            self.exchange.pending.prepare(|request| {
+        let key = key.into();
+        match serde_json::to_value(value) {
+            Ok(value) => self.exchange.pending.prepare(|request| {
                 let head: &mut Box<RequestHead> = request.head.get_or_insert_default();
-                head.meta.insert(key.into(), value);
-            });
+                head.meta.insert(key, value);
+            }),
+            Err(error) => {
+                self.exchange
+                    .pending
+                    .refuse(Error::invalid(format!("`{key}` cannot be sent beside the parameters: {error}")));
+            }
         }
         self
     }
@@ -79,10 +88,11 @@ impl Exchange {
         handle: &Handle,
         method: Cow<'static, str>,
         kind: CallKind,
+        timeout: Option<Duration>,
         params: Result<Payload, EncodeError>,
     ) -> Self {
         let request = params
-            .map(|params| Prepared { method, head: None, params, timeout: None })
+            .map(|params| Prepared { method, head: None, params, timeout, late_at: None })
             .map_err(|error| Error::invalid(format!("the parameters cannot be encoded: {error}")));
         Self { pending: Pending::new(handle.clone(), kind, request), stage: Stage::Prepared }
     }

@@ -14,7 +14,7 @@ use trunkline_core::{CloseCode, CloseReason};
 
 use crate::{
     attr::{AttrKey, AttrName, Attrs},
-    handle::{AsHandle, Handle},
+    handle::{AsHandle, Handle, Wish},
     user::User,
 };
 
@@ -28,8 +28,9 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// What is known of a peer before it has said anything: its address and the headers of its HTTP request.
-#[derive(Debug, Clone, Default)]
+/// What is known of a peer before it has said anything: its address and the headers of its HTTP request. Its `Debug` form
+/// names the headers and tells no value: they may be secret.
+#[derive(Clone, Default)]
 pub struct PeerInfo {
     addr: Option<SocketAddr>,
     /// Copies: a slice would keep the whole read buffer of the request alive for as long as the session.
@@ -82,6 +83,13 @@ impl PeerInfo {
     }
 }
 
+impl fmt::Debug for PeerInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("PeerInfo").field("addr", &self.addr).field("headers", &names).finish()
+    }
+}
+
 /// The side that serves a connection, as the connection finds it again: what extractors are made of.
 pub trait Host: Any + Send + Sync {
     /// The peer of `conn` has logged in by itself.
@@ -117,8 +125,13 @@ impl Connection {
         user: Option<User>,
         host: Option<Arc<dyn Host>>,
     ) -> Self {
+        let logged_in = user.is_some();
         let state = Mutex::new(State { user, attrs: Attrs::default() });
-        Self(Arc::new(Inner { id, peer, handle, state, host }))
+        let conn = Self(Arc::new(Inner { id, peer, handle, state, host }));
+        if logged_in {
+            conn.0.handle.push(Wish::LoggedIn);
+        }
+        conn
     }
 
     /// The number of the session on its server.
@@ -131,7 +144,8 @@ impl Connection {
         self.state().user.clone()
     }
 
-    /// Logs the peer in as `user`, as a public method does that has checked credentials of its own.
+    /// Logs the peer in as `user`, as a public method does that has checked credentials of its own. For a user who is
+    /// logged in already, it sets new claims and a new [expiry](User::expires_at).
     ///
     /// # Errors
     ///
@@ -144,6 +158,7 @@ impl Connection {
         }
         state.user = Some(user);
         drop(state);
+        self.0.handle.push(Wish::LoggedIn);
         if let Some(host) = &self.0.host {
             host.logged_in(self);
         }
@@ -162,7 +177,8 @@ impl Connection {
 
     /// Remembers `value` as long as the session lives, in place of what was there under `key`.
     pub fn set<T: Serialize>(&self, key: impl AttrKey<T>, value: T) {
-        self.state().attrs.set(key.into_name(), &value);
+        let (name, value) = (key.into_name(), Attrs::value_of(&value));
+        self.state().attrs.set(name, value);
     }
 
     /// What the user claims under `key`, or else what was [set](Self::set); `None` if it is not a `T`.
@@ -183,9 +199,15 @@ impl Connection {
 
     /// Closes the connection. What was sent before arrives before; calls in flight end.
     ///
-    /// `code` is 1000 or from 3000 to 4999 (RFC 6455, section 7.4); the reason is cut to 123 bytes.
+    /// `code` is 1000, 1001, 1008, 1011 to 1013, or from 3000 to 4999. Any other has no place in a close frame (RFC 6455,
+    /// section 7.4): it is logged, and 1011 is sent. The reason is cut to 123 bytes.
     pub fn close(&self, code: u16, reason: impl Into<String>) {
-        self.0.handle.close(CloseReason::new(CloseCode(code), reason));
+        let mut close = CloseReason::new(CloseCode(code), reason);
+        if !close.code.may_be_sent() {
+            tracing::error!(code, "no connection can be closed with this code: 1011 is sent");
+            close.code = CloseCode::INTERNAL;
+        }
+        self.0.handle.close(close);
     }
 
     /// Whether the session has ended.

@@ -9,8 +9,8 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
-    time::{Duration, Instant},
+    task::{Context, Poll, ready},
+    time::{Duration, Instant, SystemTime},
 };
 
 use trunkline_core::{
@@ -19,8 +19,9 @@ use trunkline_core::{
 };
 
 use crate::{
+    clock::{Timer, now},
     connection::Connection,
-    handle::{CallKind, Handle, Pending, Wish},
+    handle::{CallKind, Handle, Pending, Wish, late},
     handlers::{self, Handler, Handlers},
     hang_up::CLOSE_TIMEOUT,
     router::{Admitted, Penalty, Refusal, Router},
@@ -62,13 +63,17 @@ pub struct Driver<T> {
     /// How many of them there are.
     waiting: usize,
     wishes: VecDeque<Wish>,
-    handlers: Handlers<RequestId>,
+    handlers: Handlers,
     timer: Timer,
     phase: Phase,
     /// Whether this turn's frames have waited for others.
     waited: bool,
     denials: Denials,
     before_login: (u32, usize),
+    /// When the login of the peer ends.
+    expires_at: Option<Instant>,
+    /// Notifications that had no effect.
+    ineffective: u64,
 }
 
 enum Phase {
@@ -134,6 +139,8 @@ impl<T: Transport> Driver<T> {
             waited: false,
             denials: Denials::default(),
             before_login: (0, 0),
+            expires_at: None,
+            ineffective: 0,
         }
     }
 
@@ -162,7 +169,7 @@ impl<T: Transport> Driver<T> {
             return Ok(());
         }
         self.waited = false;
-        self.write(cx)?;
+        self.write(cx, now)?;
         self.arm_timer(cx, now);
         Ok(())
     }
@@ -176,32 +183,42 @@ impl<T: Transport> Driver<T> {
     fn handle_wishes(&mut self, cx: &Context<'_>, now: Instant) -> Result<(), End> {
         let mut wishes = std::mem::take(&mut self.wishes);
         self.handle.take(cx, &mut wishes);
-        let mut close = None;
+        let mut end: Option<End> = None;
         for wish in wishes.drain(..) {
             match wish {
+                // Whoever calls behind a close is told so: nobody may be left waiting.
+                Wish::Call(call) if end.is_some() => {
+                    call.complete(Err(Error::unavailable("the connection is closed").into()));
+                }
                 Wish::Call(call) => self.start(now, call),
-                Wish::Cancel(call) => self.cancel(&call),
-                // Calls behind it are started as well, to be ended with all others: nobody may be left waiting.
-                Wish::Close(reason) => close = close.or(Some(reason)),
+                Wish::Cancel(call) => self.cancel(now, &call),
+                Wish::Close(reason) => end = end.or_else(|| Some(End::told(*reason))),
+                Wish::LoggedIn => self.expires_at = self.login_expires_at(now),
+                Wish::Punish(penalty) => end = end.or(self.punish(now, penalty).err()),
             }
         }
         self.wishes = wishes;
-        close.map_or(Ok(()), |reason| Err(End::told(*reason)))
+        end.map_or(Ok(()), Err)
     }
 
     fn start(&mut self, now: Instant, call: Arc<Pending>) {
         let Some(mut request) = call.take_request() else { return };
-        let (usual, tell) = self.handle.call_timeout();
-        if tell && request.timeout.is_none() {
-            request.head.get_or_insert_default().timeout = Some(usual);
+        let timeout = request.timeout.unwrap_or(self.handle.call_timeout());
+        // What had to wait for a connection has the less time for it.
+        let left = request.late_at.map_or(timeout, |late_at| late_at.saturating_duration_since(now));
+        if left.is_zero() {
+            return call.complete(Err(late().into()));
         }
-        let timeout = request.timeout.unwrap_or(usual);
+        if let Some(head) = &mut request.head {
+            head.timeout = head.timeout.map(|timeout| timeout.min(left));
+        }
         let started = match call.kind {
-            CallKind::Answered | CallKind::Idempotent => self
-                .session
-                .request(now, &request.method, request.head, request.params, Some(timeout))
-                .map(Some),
-            CallKind::Oneway => self.session.notify(&request.method, request.head, request.params),
+            CallKind::Answered | CallKind::Idempotent => {
+                self.session.request(now, &request.method, request.head, request.params, Some(left)).map(Some)
+            }
+            CallKind::Oneway => {
+                self.session.notify(now, &request.method, request.head, request.params, Some(left))
+            }
         };
         match started {
             Ok(Some(key)) => {
@@ -219,7 +236,7 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    fn cancel(&mut self, call: &Arc<Pending>) {
+    fn cancel(&mut self, now: Instant, call: &Arc<Pending>) {
         let Some(key) = call.key() else { return };
         // The key may name a later call by now.
         if let Some(place) = self.calls.get_mut(key.0)
@@ -227,7 +244,7 @@ impl<T: Transport> Driver<T> {
         {
             *place = None;
             self.waiting -= 1;
-            self.session.cancel(key);
+            self.session.cancel(now, key);
         }
     }
 
@@ -249,8 +266,13 @@ impl<T: Transport> Driver<T> {
             }
             bytes += packet.len();
             self.count_before_login(packet.len())?;
-            self.session.handle_packet(now, packet)?;
+            let taken = self.session.handle_packet(now, packet);
             events += self.handle_events(cx, now)?;
+            if let Err(error) = taken {
+                // The frames before the broken one have been taken.
+                while self.handle_events(cx, now)? > 0 {}
+                return Err(error.into());
+            }
         }
         Ok(true)
     }
@@ -268,7 +290,7 @@ impl<T: Transport> Driver<T> {
                 _ => {}
             }
             if self.session.has_full_packet() {
-                let _ = self.send(cx)?;
+                let _ = self.send(cx, now)?;
             }
         }
         Ok(batch)
@@ -282,42 +304,78 @@ impl<T: Transport> Driver<T> {
     }
 
     fn handle_request(&mut self, cx: &mut Context<'_>, now: Instant, request: Request) -> Result<(), End> {
+        let id = request.id;
         let Some(services) = &self.services else {
             let error = Error::new(Code::Unimplemented, "nothing is served at this end");
-            return self.refuse(now, request.id, Refusal { error, penalty: Penalty::None });
+            return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None });
         };
         let route = match services.router.find(&services.connection, &request.method()) {
             Ok(route) => Arc::clone(route),
-            Err(refusal) => return self.refuse(now, request.id, refusal),
+            Err(refusal) => return self.refuse(now, id, "", refusal),
         };
+        let method = route.schema.wire_name();
         if !self.session.has_room_for(&request) {
             let error = self.session.refusal();
-            return self.refuse(now, request.id, Refusal { error, penalty: Penalty::None });
+            return self.refuse(now, id, method, Refusal { error, penalty: Penalty::None });
         }
-        let (id, asked, params_len) = (request.id, request.timeout(), request.params_len());
+        let (asked, params_len) = (request.timeout(), request.params_len());
         let mut future = match route.admit(&services.connection, request) {
             Admitted::Running(future) => future,
-            Admitted::Refused(refusal) => return self.refuse(now, id, refusal),
+            Admitted::Refused(refusal) => return self.refuse(now, id, method, refusal),
         };
-        if self.session.wants_more()
-            && let Poll::Ready(outcome) = handlers::poll(&mut future, cx)
-        {
-            let outcome = self.disclose(route.schema, outcome);
-            if let Some(id) = id {
-                self.session.answer(id, outcome);
-            }
+        // Requests begin in their order: none in place while others have to wait for their first turn.
+        let in_place = self.session.wants_more() && !self.handlers.has_unbegun();
+        if in_place && let Poll::Ready(outcome) = handlers::poll(&mut future, cx) {
+            self.answer(id, route.schema, outcome);
             return Ok(());
         }
         let key = self.session.take(now, id, route.schema.timeout, asked, params_len);
-        self.handlers.insert(Handler { key, method: route.schema, future });
+        self.handlers.insert(Handler { key, method: route.schema, future, begun: in_place });
         Ok(())
     }
 
-    fn refuse(&mut self, now: Instant, id: Option<RequestId>, refusal: Refusal) -> Result<(), End> {
-        if let Some(id) = id {
-            self.session.answer(id, Err(refusal.error.into()));
+    /// Answers a call whose method has ended at once.
+    fn answer(&mut self, id: Option<RequestId>, method: &MethodSchema, outcome: Outcome) {
+        let outcome = self.disclose(method.wire_name(), outcome);
+        match id {
+            Some(id) => self.session.answer(id, outcome),
+            None => self.note_end(method.wire_name(), &outcome),
         }
-        match refusal.penalty {
+    }
+
+    /// Answers a call that is not let in. `method` is empty if there is none.
+    fn refuse(
+        &mut self,
+        now: Instant,
+        id: Option<RequestId>,
+        method: &str,
+        refusal: Refusal,
+    ) -> Result<(), End> {
+        let outcome = self.disclose(method, Err(refusal.error.into()));
+        match id {
+            Some(id) => self.session.answer(id, outcome),
+            None => self.note_end(method, &outcome),
+        }
+        self.punish(now, refusal.penalty)
+    }
+
+    /// Notes how a notification has ended, which nobody is told. Each peer fills the log only so fast: the first, the
+    /// second, the fourth, the eighth.
+    fn note_end(&mut self, method: &str, outcome: &Outcome) {
+        let Err(failure) = outcome else { return };
+        self.ineffective += 1;
+        if self.ineffective.is_power_of_two() {
+            let error = match failure {
+                Failure::App(_) => "an error of the application".to_owned(),
+                Failure::Rpc(error) => error.to_string(),
+            };
+            let count = self.ineffective;
+            tracing::warn!(method, error, count, "notifications of this connection had no effect");
+        }
+    }
+
+    fn punish(&mut self, now: Instant, penalty: Penalty) -> Result<(), End> {
+        match penalty {
             Penalty::None => Ok(()),
             Penalty::Denial if self.denials.add(now) => Ok(()),
             Penalty::Denial => Err(ProtocolError::TooManyDenials.into()),
@@ -332,24 +390,27 @@ impl<T: Transport> Driver<T> {
         self.handlers.begin(cx);
         while self.session.wants_more() {
             let Some((handler, outcome)) = self.handlers.next() else { return };
-            let outcome = self.disclose(handler.method, outcome);
+            let method = handler.method.wire_name();
+            let outcome = self.disclose(method, outcome);
+            if handler.key.is_notification() {
+                self.note_end(method, &outcome);
+            }
             self.session.answer_taken(handler.key, outcome);
         }
     }
 
     /// What the peer is told of an outcome.
-    fn disclose(&self, method: &MethodSchema, outcome: Outcome) -> Outcome {
+    fn disclose(&self, method: &str, outcome: Outcome) -> Outcome {
         match (outcome, &self.services) {
-            (Err(Failure::Rpc(error)), Some(services)) => {
-                Err(services.router.disclose(method.wire_name(), error).into())
-            }
+            (Err(Failure::Rpc(error)), Some(services)) => Err(services.router.disclose(method, error).into()),
             (outcome, _) => outcome,
         }
     }
 
     /// Sends and flushes all that there is.
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let flushed = self.send(cx)?.is_ready() && Pin::new(&mut self.transport).poll_flush(cx)?.is_ready();
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), End> {
+        let flushed =
+            self.send(cx, now)?.is_ready() && Pin::new(&mut self.transport).poll_flush(cx)?.is_ready();
         if flushed {
             self.shrink();
         }
@@ -360,12 +421,12 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Hands packets to the transport; ready when there are none left.
-    fn send(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, TransportError> {
+    fn send(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<Poll<()>, TransportError> {
         while self.session.wants_to_transmit() {
             if Pin::new(&mut self.transport).poll_ready(cx)?.is_pending() {
                 return Ok(Poll::Pending);
             }
-            let Some(packet) = self.session.poll_transmit() else { break };
+            let Some(packet) = self.session.poll_transmit(now) else { break };
             Pin::new(&mut self.transport).start_send(packet)?;
         }
         Ok(Poll::Ready(()))
@@ -380,7 +441,16 @@ impl<T: Transport> Driver<T> {
         }
     }
 
+    /// When the login of the peer ends, by this clock.
+    fn login_expires_at(&self, now: Instant) -> Option<Instant> {
+        let at = self.services.as_ref()?.connection.user()?.expiry()?;
+        now.checked_add(at.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
     fn check_login(&mut self, now: Instant) -> Result<(), End> {
+        if self.expires_at.is_some_and(|at| at <= now) {
+            return Err(End::told(CloseReason::new(CloseCode::UNAUTHENTICATED, "the login has ended")));
+        }
         let Some(services) = &mut self.services else { return Ok(()) };
         let Some(until) = services.login_until else { return Ok(()) };
         if !services.router.wants_login(&services.connection) {
@@ -407,7 +477,7 @@ impl<T: Transport> Driver<T> {
 
     fn arm_timer(&mut self, cx: &mut Context<'_>, now: Instant) {
         let login = self.services.as_ref().and_then(|services| services.login_until);
-        let at = [self.session.poll_timeout(), login].into_iter().flatten().min();
+        let at = [self.session.poll_timeout(), login, self.expires_at].into_iter().flatten().min();
         if self.timer.arm(cx, now, at).is_ready() {
             cx.waker().wake_by_ref();
         }
@@ -458,7 +528,7 @@ impl<T: Transport> Driver<T> {
         cx: &mut Context<'_>,
         reason: &CloseReason,
     ) -> Result<Poll<()>, TransportError> {
-        if self.send(cx)?.is_pending() || Pin::new(&mut self.transport).poll_ready(cx)?.is_pending() {
+        if self.send(cx, now())?.is_pending() || Pin::new(&mut self.transport).poll_ready(cx)?.is_pending() {
             return Ok(Poll::Pending);
         }
         Pin::new(&mut self.transport).start_send(Packet::Close(reason.clone()))?;
@@ -483,11 +553,6 @@ fn nothing(codec: trunkline_core::Codec) -> trunkline_core::Payload {
     trunkline_core::Payload::new(codec, Vec::new())
 }
 
-/// The runtime's clock, which tests can stop.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
 /// Counts refusals in a window of one second.
 #[derive(Debug, Default)]
 struct Denials {
@@ -506,38 +571,10 @@ impl Denials {
     }
 }
 
-/// One sleep per session, moved only when it would come too late: deadlines of calls that end in time cost nothing.
-#[derive(Default)]
-struct Timer {
-    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
-    /// Who is woken by it.
-    waker: Option<Waker>,
-}
-
-impl Timer {
-    /// Wakes `cx` at `at`, or earlier; ready if that has passed.
-    fn arm(&mut self, cx: &mut Context<'_>, now: Instant, at: Option<Instant>) -> Poll<()> {
-        let Some(at) = at else { return Poll::Pending };
-        if at <= now {
-            return Poll::Ready(());
-        }
-        let at = tokio::time::Instant::from_std(at);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        let early = sleep.deadline() <= at && !sleep.is_elapsed();
-        if early && self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return Poll::Pending;
-        }
-        if !early {
-            sleep.as_mut().reset(at);
-        }
-        self.waker = Some(cx.waker().clone());
-        sleep.as_mut().poll(cx)
-    }
-}
-
 /// A session whose driver is dropped leaves nobody waiting.
 impl<T> Drop for Driver<T> {
     fn drop(&mut self) {
+        self.handlers.clear();
         self.session.end(&Error::unavailable("the connection was closed"));
         while let Some(event) = self.session.poll_event() {
             if let Event::Answered(key, outcome) = event

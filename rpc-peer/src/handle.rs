@@ -7,21 +7,27 @@ use std::{
     borrow::Cow,
     collections::VecDeque,
     fmt,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::Serialize;
 use trunkline_core::{
-    CallKey, CloseCode, CloseReason, Codec, Error, Fault, Outcome, ParamsWriter, Payload, Reply, RequestHead,
-    ServiceSchema, Wire,
+    AnyError, CallKey, CloseCode, CloseReason, Code, Codec, Error, Fault, Outcome, ParamsWriter, Payload,
+    Reply, RequestHead, ServiceSchema, Wire,
 };
 
-use crate::call::Call;
+use crate::{
+    call::Call,
+    clock::{Timer, now},
+    router::Penalty,
+};
 
 /// What a generated client calls through: a client, a connection, or what they lend.
 pub trait AsHandle {
@@ -61,6 +67,12 @@ struct State {
     wishes: VecDeque<Wish>,
     /// Wakes the driver; taken when it has been, so that many wishes wake it once.
     waker: Option<Waker>,
+    /// Whether a driver takes the wishes. While none does, the time of calls is kept here.
+    driven: bool,
+    /// When the first of the calls that wait for a driver may be late.
+    late_at: Option<Instant>,
+    /// Whether this end has asked to close.
+    closing: bool,
     /// Why nothing can be wished any more.
     ended: Option<Error>,
 }
@@ -71,6 +83,10 @@ pub(crate) enum Wish {
     /// The caller has dropped its call.
     Cancel(Arc<Pending>),
     Close(Box<CloseReason>),
+    /// The peer has logged in, or has been logged in for longer.
+    LoggedIn,
+    /// A method was refused after it had seemed to run, because its guard had to wait.
+    Punish(Penalty),
 }
 
 /// The type of the call that a method returning `R` makes.
@@ -115,13 +131,17 @@ impl Handle {
         method: usize,
         params: impl IntoParams,
     ) -> CallOf<R> {
-        let (name, kind) = named(schema, method);
-        Call::new(self, name.into(), kind, params.into_params())
+        let (name, kind, timeout) = named(schema, method);
+        Call::new(self, name.into(), kind, timeout, params.into_params())
     }
 
     /// Prepares the call of a method by its name on the wire, with parameters that are an array or a map.
-    pub fn call_by_name<T: Wire>(&self, method: impl Into<String>, params: impl IntoParams) -> Call<T> {
-        Call::new(self, method.into().into(), CallKind::Answered, params.into_params())
+    pub fn call_by_name<T: Wire>(
+        &self,
+        method: impl Into<String>,
+        params: impl IntoParams,
+    ) -> Call<T, AnyError> {
+        Call::new(self, method.into().into(), CallKind::Answered, None, params.into_params())
     }
 
     /// Asks the driver to close the link.
@@ -136,40 +156,47 @@ impl Handle {
 
     /// Ends the session: calls fail with `error` from now on, and so do those that wait here.
     pub fn end(&self, error: &Error) {
-        let wishes = {
+        // A wish and a waker may own what locks the inbox when it is dropped: both go behind the lock.
+        let (wishes, _waker) = {
             let mut state = self.inbox.lock();
             state.ended = Some(error.clone());
-            state.waker = None;
-            std::mem::take(&mut state.wishes)
+            (std::mem::take(&mut state.wishes), state.waker.take())
         };
-        for wish in wishes {
-            if let Wish::Call(call) = wish {
-                call.complete(Err(error.clone().into()));
-            }
-        }
+        fail(wishes, error);
     }
 
-    /// Fails the calls that wait here with `error`; whether the session is to be closed.
-    pub fn fail_waiting(&self, error: &Error) -> bool {
+    /// Fails the calls that wait here with `error`.
+    pub fn fail_waiting(&self, error: &Error) {
         let wishes = std::mem::take(&mut self.inbox.lock().wishes);
-        let mut close = false;
-        for wish in wishes {
-            match wish {
-                Wish::Call(call) => call.complete(Err(error.clone().into())),
-                Wish::Close(_) => close = true,
-                Wish::Cancel(_) => {}
+        fail(wishes, error);
+    }
+
+    /// Waits, while nobody drives the session, until there is a call to be made; false if the session is to be closed
+    /// instead. Leaves the call where it is.
+    pub async fn wanted(&self) -> bool {
+        poll_fn(|cx| self.poll_wanted(cx)).await
+    }
+
+    /// Does `work`, which is to bring a connection, while calls wait here, and ends those whose time is over. `None` if
+    /// the session is to be closed.
+    pub async fn meanwhile<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let (mut work, mut timer) = (pin!(work), Timer::default());
+        poll_fn(|cx| {
+            if self.poll_waiting(cx, &mut timer).is_ready() {
+                return Poll::Ready(None);
             }
-        }
-        close
+            work.as_mut().poll(cx).map(Some)
+        })
+        .await
     }
 
     pub(crate) fn push(&self, wish: Wish) {
         self.inbox.push(wish);
     }
 
-    /// How long a call may take that does not say, and whether the other end has to be told.
-    pub(crate) fn call_timeout(&self) -> (Duration, bool) {
-        (self.inbox.call_timeout, self.inbox.call_timeout != CALL_TIMEOUT)
+    /// How long a call may take that does not say.
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.inbox.call_timeout
     }
 
     /// Takes all wishes; if there are none, `cx` is woken by the next.
@@ -177,35 +204,80 @@ impl Handle {
     /// `wishes` must be empty; its memory serves the next wishes.
     pub(crate) fn take(&self, cx: &Context<'_>, wishes: &mut VecDeque<Wish>) {
         let mut state = self.inbox.lock();
+        (state.driven, state.late_at) = (true, None);
         std::mem::swap(&mut state.wishes, wishes);
         if wishes.capacity() > 256 && wishes.is_empty() {
             *wishes = VecDeque::new();
         }
-        match &mut state.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
+        let earlier = state.wake(cx);
+        drop((state, earlier));
+    }
+
+    fn poll_wanted(&self, cx: &Context<'_>) -> Poll<bool> {
+        let mut state = self.inbox.lock();
+        state.driven = false;
+        // Nobody drives the session, so what was given up here is nowhere else.
+        let unwanted = self.inbox.take_unwanted(&mut state);
+        let answer = match state.closing || state.ended.is_some() {
+            true => Poll::Ready(false),
+            false if !state.wishes.is_empty() => Poll::Ready(true),
+            false => Poll::Pending,
+        };
+        let earlier = state.wake(cx);
+        drop((state, earlier));
+        // The last handle may be dropped with a call, which is a wish to close.
+        end_unwanted(unwanted);
+        answer
+    }
+
+    /// Ends calls whose time is over; ready if the session is to be closed.
+    fn poll_waiting(&self, cx: &mut Context<'_>, timer: &mut Timer) -> Poll<()> {
+        loop {
+            let mut state = self.inbox.lock();
+            let (closing, late_at) = (state.closing || state.ended.is_some(), state.late_at);
+            let earlier = state.wake(cx);
+            drop((state, earlier));
+            if closing {
+                return Poll::Ready(());
+            }
+            if timer.arm(cx, now(), late_at).is_pending() {
+                return Poll::Pending;
+            }
+            self.end_late_calls();
         }
     }
 
-    /// Resolves once there is a call to be made, or a wish to close, which it leaves in the queue.
-    pub fn poll_wished(&self, cx: &Context<'_>) -> Poll<()> {
+    fn end_late_calls(&self) {
         let mut state = self.inbox.lock();
-        // Nobody drives a session, so what was given up here is nowhere else.
-        state.wishes.retain(|wish| match wish {
-            Wish::Call(call) => !call.is_given_up(),
-            Wish::Cancel(_) => false,
-            Wish::Close(_) => true,
-        });
-        if !state.wishes.is_empty() || state.ended.is_some() {
-            return Poll::Ready(());
-        }
-        state.waker = Some(cx.waker().clone());
-        Poll::Pending
+        let unwanted = self.inbox.take_unwanted(&mut state);
+        drop(state);
+        end_unwanted(unwanted);
     }
 }
 
-/// What a method is called on the wire, and what kind of call it takes.
-fn named(schema: &'static ServiceSchema, method: usize) -> (&'static str, CallKind) {
+fn end_unwanted(unwanted: Vec<Wish>) {
+    if !unwanted.is_empty() {
+        fail(unwanted, &late());
+    }
+}
+
+/// Ends calls that have waited, with nobody's lock held.
+fn fail(wishes: impl IntoIterator<Item = Wish>, error: &Error) {
+    for wish in wishes {
+        if let Wish::Call(call) = wish {
+            call.complete(Err(error.clone().into()));
+        }
+    }
+}
+
+/// The end of a call that was not sent in time.
+#[cold]
+pub(crate) fn late() -> Error {
+    Error::new(Code::DeadlineExceeded, "no answer within the deadline")
+}
+
+/// What a method is called on the wire, what kind of call it takes, and for how long.
+fn named(schema: &'static ServiceSchema, method: usize) -> (&'static str, CallKind, Option<Duration>) {
     let method = schema.methods.get(method);
     let name = method.map_or("", |method| method.wire_name());
     let kind = match method {
@@ -213,7 +285,7 @@ fn named(schema: &'static ServiceSchema, method: usize) -> (&'static str, CallKi
         Some(method) if method.idempotent => CallKind::Idempotent,
         _ => CallKind::Answered,
     };
-    (name, kind)
+    (name, kind, method.and_then(|method| method.timeout))
 }
 
 impl AsHandle for Handle {
@@ -249,11 +321,53 @@ impl Inbox {
             }
             return;
         }
+        match &wish {
+            Wish::Call(call) if !state.driven => state.begin(call, self.call_timeout),
+            // No driver knows the call, and the next one will find it given up.
+            Wish::Cancel(_) if !state.driven => return,
+            Wish::Close(_) => state.closing = true,
+            _ => {}
+        }
         state.wishes.push_back(wish);
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// Takes out what no driver needs: calls that were given up and calls whose time is over. To be dropped without the
+    /// lock.
+    fn take_unwanted(&self, state: &mut State) -> Vec<Wish> {
+        let (now, mut unwanted) = (now(), Vec::new());
+        state.late_at = None;
+        for wish in std::mem::take(&mut state.wishes) {
+            let wanted = match &wish {
+                Wish::Call(call) => {
+                    state.begin(call, self.call_timeout);
+                    call.is_wanted(now)
+                }
+                Wish::Close(_) => true,
+                Wish::Cancel(_) | Wish::LoggedIn | Wish::Punish(_) => false,
+            };
+            if wanted { state.wishes.push_back(wish) } else { unwanted.push(wish) }
+        }
+        unwanted
+    }
+}
+
+impl State {
+    /// Begins to count the time of a call that waits for a driver.
+    fn begin(&mut self, call: &Pending, usual: Duration) {
+        let late_at = call.begin(usual);
+        self.late_at = [self.late_at, late_at].into_iter().flatten().min();
+    }
+
+    /// Has `cx` woken by the next wish; gives back who was woken before, to be dropped without the lock.
+    fn wake(&mut self, cx: &Context<'_>) -> Option<Waker> {
+        match &self.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => self.waker.replace(cx.waker().clone()),
         }
     }
 }
@@ -312,6 +426,8 @@ pub(crate) struct Prepared {
     pub(crate) head: Option<Box<RequestHead>>,
     pub(crate) params: Payload,
     pub(crate) timeout: Option<Duration>,
+    /// When its time is over, if that was set before the driver took it.
+    pub(crate) late_at: Option<Instant>,
 }
 
 const NO_KEY: usize = usize::MAX;
@@ -330,6 +446,16 @@ impl Pending {
         if let Some(request) = &mut self.lock().request {
             change(request);
         }
+    }
+
+    /// Ends the call before it is sent.
+    pub(crate) fn refuse(&self, error: Error) {
+        let mut slot = self.lock();
+        let request = slot.request.take();
+        if request.is_some() {
+            slot.outcome = Some(Err(error.into()));
+        }
+        drop((slot, request));
     }
 
     /// The answer, if it is there; else `cx` is woken when it comes.
@@ -362,8 +488,21 @@ impl Pending {
         if slot.dropped { None } else { slot.request.take() }
     }
 
-    fn is_given_up(&self) -> bool {
-        self.lock().dropped
+    /// Begins to count the time of the call, if that has not begun; when it will be over.
+    fn begin(&self, usual: Duration) -> Option<Instant> {
+        let mut slot = self.lock();
+        let request = slot.request.as_mut()?;
+        if request.late_at.is_none() {
+            request.late_at = now().checked_add(request.timeout.unwrap_or(usual));
+        }
+        request.late_at
+    }
+
+    /// Whether somebody still waits for a call that was not sent, and may.
+    fn is_wanted(&self, now: Instant) -> bool {
+        let slot = self.lock();
+        let late_at = slot.request.as_ref().and_then(|request| request.late_at);
+        !slot.dropped && late_at.is_none_or(|at| at > now)
     }
 
     pub(crate) fn sent_as(&self, key: CallKey) {

@@ -3,6 +3,8 @@
 //! Unlike `FuturesUnordered` it drops a future by its key at once, which is what cancelling a call means.
 
 use std::{
+    future::pending,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -11,34 +13,52 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use trunkline_core::{MethodSchema, Outcome};
+use trunkline_core::{MethodSchema, Outcome, RequestId};
 
-use crate::{dispatch::BoxFuture, router::panicked};
+use crate::{
+    dispatch::BoxFuture,
+    panics::{contain, panicked},
+};
 
 /// A method that has begun.
-pub(crate) struct Handler<K> {
-    pub(crate) key: K,
+pub(crate) struct Handler {
+    pub(crate) key: RequestId,
     pub(crate) method: &'static MethodSchema,
     pub(crate) future: BoxFuture<Outcome>,
+    /// Whether it was polled before.
+    pub(crate) begun: bool,
 }
 
-/// Polls a method; a panic is its outcome.
+/// Polls a method; a panic is its outcome. Once it has ended, nothing of it is left.
 pub(crate) fn poll(future: &mut BoxFuture<Outcome>, cx: &mut Context<'_>) -> Poll<Outcome> {
-    catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
-        .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+    let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+    let polled =
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked("method", &*panic).after_execution().into())));
+    if polled.is_ready() {
+        // What takes its place has no size and so costs nothing.
+        discard(mem::replace(future, Box::pin(pending())));
+    }
+    polled
+}
+
+/// Drops a method; what panics on the way out ends nobody else.
+fn discard(future: BoxFuture<Outcome>) {
+    contain("a method panicked while it was dropped", || drop(future));
 }
 
 /// The methods of one session that wait for something.
-pub(crate) struct Handlers<K> {
-    places: Vec<Place<K>>,
+pub(crate) struct Handlers {
+    places: Vec<Place>,
     free: Vec<usize>,
     queue: Arc<Queue>,
     /// Taken from the queue and not polled yet.
     woken: Vec<usize>,
+    /// How many were never polled.
+    unbegun: usize,
 }
 
-struct Place<K> {
-    handler: Option<Handler<K>>,
+struct Place {
+    handler: Option<Handler>,
     signal: Arc<Signal>,
 }
 
@@ -61,9 +81,9 @@ struct Signal {
     queue: Arc<Queue>,
 }
 
-impl<K: Copy + PartialEq> Handlers<K> {
+impl Handlers {
     pub(crate) fn new() -> Self {
-        Self { places: Vec::new(), free: Vec::new(), queue: Arc::default(), woken: Vec::new() }
+        Self { places: Vec::new(), free: Vec::new(), queue: Arc::default(), woken: Vec::new(), unbegun: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,8 +94,14 @@ impl<K: Copy + PartialEq> Handlers<K> {
         self.len() == 0
     }
 
+    /// Whether there are handlers that were never polled.
+    pub(crate) fn has_unbegun(&self) -> bool {
+        self.unbegun > 0
+    }
+
     /// Adds a handler, to be polled soon.
-    pub(crate) fn insert(&mut self, handler: Handler<K>) {
+    pub(crate) fn insert(&mut self, handler: Handler) {
+        self.unbegun += usize::from(!handler.begun);
         let index = self.free.pop().unwrap_or_else(|| {
             let signal = Signal {
                 place: self.places.len(),
@@ -92,34 +118,41 @@ impl<K: Copy + PartialEq> Handlers<K> {
     }
 
     /// Drops a handler, which ends it wherever it waits.
-    pub(crate) fn remove(&mut self, key: K) {
+    pub(crate) fn remove(&mut self, key: RequestId) {
         let found = self
             .places
             .iter()
             .position(|place| place.handler.as_ref().is_some_and(|handler| handler.key == key));
-        if let Some(index) = found {
-            drop(self.take(index));
+        if let Some(handler) = found.and_then(|index| self.take(index)) {
+            discard(handler.future);
         }
     }
 
     /// Drops all handlers.
     pub(crate) fn clear(&mut self) {
-        self.places.clear();
+        for place in self.places.drain(..) {
+            if let Some(handler) = place.handler {
+                discard(handler.future);
+            }
+        }
         self.free.clear();
         self.woken.clear();
+        self.unbegun = 0;
     }
 
     /// Begins a round: those that have something to do now are polled in it, each once. `cx` is woken when another has.
     pub(crate) fn begin(&mut self, cx: &Context<'_>) {
         let mut state = self.queue.lock();
-        match &mut state.driver {
-            Some(driver) => driver.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        let earlier = match &state.driver {
+            Some(driver) if driver.will_wake(cx.waker()) => None,
+            _ => state.driver.replace(cx.waker().clone()),
+        };
         // What an interrupted round has left comes first, and the first to be woken is the first to be polled.
         state.woken.reverse();
         state.woken.append(&mut self.woken);
-        std::mem::swap(&mut state.woken, &mut self.woken);
+        mem::swap(&mut state.woken, &mut self.woken);
+        // Whoever was woken before may own more than a waker: it goes behind the lock.
+        drop((state, earlier));
     }
 
     /// Whether the round is not over.
@@ -128,11 +161,14 @@ impl<K: Copy + PartialEq> Handlers<K> {
     }
 
     /// The next handler of this round that has ended.
-    pub(crate) fn next(&mut self) -> Option<(Handler<K>, Outcome)> {
+    pub(crate) fn next(&mut self) -> Option<(Handler, Outcome)> {
         while let Some(index) = self.woken.pop() {
             let Some(place) = self.places.get_mut(index) else { continue };
             place.signal.queued.store(false, Ordering::Release);
             let Some(handler) = &mut place.handler else { continue };
+            if !mem::replace(&mut handler.begun, true) {
+                self.unbegun -= 1;
+            }
             let waker = Waker::from(Arc::clone(&place.signal));
             if let Poll::Ready(outcome) = poll(&mut handler.future, &mut Context::from_waker(&waker))
                 && let Some(handler) = self.take(index)
@@ -150,8 +186,9 @@ impl<K: Copy + PartialEq> Handlers<K> {
         }
     }
 
-    fn take(&mut self, index: usize) -> Option<Handler<K>> {
+    fn take(&mut self, index: usize) -> Option<Handler> {
         let handler = self.places.get_mut(index)?.handler.take()?;
+        self.unbegun -= usize::from(!handler.begun);
         self.free.push(index);
         Some(handler)
     }

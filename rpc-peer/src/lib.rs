@@ -6,6 +6,8 @@
 
 mod attr;
 mod call;
+mod causes;
+mod clock;
 mod connection;
 mod dispatch;
 mod driver;
@@ -14,6 +16,7 @@ mod handle;
 mod handlers;
 mod hang_up;
 mod memory;
+mod panics;
 mod rate;
 mod router;
 mod transport;
@@ -22,6 +25,8 @@ mod websocket;
 
 pub use attr::{Attr, AttrKey, AttrName, attr};
 pub use call::{Call, CallError};
+pub use causes::causes;
+pub use clock::{after, now};
 pub use connection::{Connection, ConnectionId, Host, PeerInfo};
 pub use dispatch::{BoxFuture, CallHead, Dispatch, FromCall, Incoming};
 pub use driver::{Driver, Services};
@@ -29,6 +34,7 @@ pub use guard::{Eventual, Guard, Immediate, IntoVerdict, Verdict, all, any, eq, 
 pub use handle::{AsHandle, CallOf, Handle, IntoParams};
 pub use hang_up::hang_up;
 pub use memory::{Memory, memory};
+pub use panics::contained;
 pub use router::Router;
 pub use transport::{Transport, TransportError};
 pub use user::User;

@@ -10,7 +10,10 @@ use std::{
 use governor::{Quota, clock::Clock, middleware::NoOpMiddleware, state::keyed::HashMapStateStore};
 use trunkline_core::{Code, Error, Per, RateLimit};
 
-use crate::connection::{Connection, ConnectionId};
+use crate::{
+    clock::now,
+    connection::{Connection, ConnectionId},
+};
 
 /// Whose budget a call uses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -109,7 +112,7 @@ impl Clock for RuntimeClock {
     type Instant = Instant;
 
     fn now(&self) -> Instant {
-        tokio::time::Instant::now().into_std()
+        now()
     }
 }
 

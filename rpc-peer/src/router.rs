@@ -4,16 +4,20 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     fmt,
+    future::ready,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
-use trunkline_core::{Code, ConfigError, Error, Failure, MethodSchema, Outcome, Request, ServiceSchema};
+use trunkline_core::{Code, ConfigError, Error, MethodSchema, Outcome, Request, ServiceSchema};
 
 use crate::{
+    causes::causes,
     connection::Connection,
     dispatch::{BoxFuture, CallHead, Dispatch, Incoming},
     guard::{Guard, Verdict},
+    handle::{AsHandle, Wish},
+    panics::{contained, panicked},
     rate::MethodLimiter,
 };
 
@@ -94,7 +98,9 @@ impl Router {
         self.requires_login = true;
     }
 
-    /// Rewrites every error that is not the application's before it reaches a client. The log has it as it was.
+    /// Rewrites every error that is not the application's before it reaches a client: those of methods, extractors and
+    /// guards, and the refusals of calls. The log has it as it was. What the session itself says of a call that was
+    /// cancelled, came too late or has too large an answer does not pass here.
     pub fn redact(&mut self, redact: impl Fn(Error) -> Error + Send + Sync + 'static) {
         self.redact = Some(Box::new(redact));
     }
@@ -123,22 +129,20 @@ impl Router {
     }
 
     /// What the peer is told of an error: whatever is not meant for it goes to the log, under a reference.
-    pub(crate) fn disclose(&self, method: &str, error: Error) -> Error {
-        let original = error.clone();
+    pub(crate) fn disclose(&self, method: &str, original: Error) -> Error {
+        let is_open = original.code() != Code::Internal && original.detail().is_none();
         let rewritten = match &self.redact {
-            None => error,
+            None if is_open => return original,
+            None => original.clone(),
             // What fails to rewrite an error must not let it through.
-            Some(redact) => {
-                catch_unwind(AssertUnwindSafe(|| redact(error))).unwrap_or_else(|_| Error::internal())
-            }
+            Some(redact) => catch_unwind(AssertUnwindSafe(|| redact(original.clone())))
+                .unwrap_or_else(|_| Error::internal()),
         };
-        let changed = rewritten != original;
-        if !changed && original.code() != Code::Internal {
+        if is_open && rewritten == original {
             return rewritten;
         }
         let reference = reference();
-        let detail = original.detail().map(tracing::field::display);
-        tracing::error!(method, reference, code = %original.code(), message = original.message(), detail, "a call failed");
+        log(method, &reference, &original);
         let disclosed = match rewritten.code() {
             Code::Internal => Error::internal(),
             _ => rewritten,
@@ -155,25 +159,47 @@ impl Route {
             let head = CallHead::new(conn.clone(), self.schema, request.head.take());
             Incoming::new(head, request.into_params())
         };
-        match self.guard.as_ref().map(|guard| guard.check(conn)) {
-            None | Some(Verdict::Now(true)) => match self.check_rate(conn) {
-                Ok(()) => Admitted::Running(Arc::clone(&self.service).call(self.method, incoming(request))),
+        match self.ask_guard(conn) {
+            Ok(Verdict::Now(holds)) => match self.pass(holds, conn) {
+                Ok(()) => Admitted::Running(self.start(incoming(request))),
                 Err(refusal) => Admitted::Refused(refusal),
             },
-            Some(Verdict::Now(false)) => {
-                Admitted::Refused(Refusal { error: self.denied(), penalty: Penalty::Denial })
-            }
-            Some(Verdict::Later(answer)) => {
+            Ok(Verdict::Later(answer)) => {
                 let (route, incoming) = (Arc::clone(self), incoming(request));
                 Admitted::Running(Box::pin(async move {
-                    if !answer.await {
-                        return Err(route.denied().into());
+                    let holds = contained("guard", answer).await?;
+                    if let Err(refusal) = route.pass(holds, incoming.head().connection()) {
+                        // The driver took the call for one that runs: it has to be told that it did not.
+                        incoming.head().connection().as_handle().push(Wish::Punish(refusal.penalty));
+                        return Err(refusal.error.into());
                     }
-                    route.check_rate(incoming.head().connection()).map_err(|refusal| refusal.error)?;
-                    Arc::clone(&route.service).call(route.method, incoming).await
+                    route.start(incoming).await
                 }))
             }
+            Err(error) => Admitted::Refused(Refusal { error, penalty: Penalty::None }),
         }
+    }
+
+    fn ask_guard(&self, conn: &Connection) -> Result<Verdict, Error> {
+        let Some(guard) = &self.guard else { return Ok(Verdict::Now(true)) };
+        catch_unwind(AssertUnwindSafe(|| guard.check(conn))).map_err(|panic| panicked("guard", &*panic))
+    }
+
+    /// What a call has to pass once its guard has answered.
+    fn pass(&self, holds: bool, conn: &Connection) -> Result<(), Refusal> {
+        if holds {
+            return self.check_rate(conn);
+        }
+        Err(Refusal { error: self.denied(), penalty: Penalty::Denial })
+    }
+
+    fn start(&self, incoming: Incoming) -> BoxFuture<Outcome> {
+        let service = Arc::clone(&self.service);
+        // What the macro writes only boxes a future, but a service may be written by hand.
+        catch_unwind(AssertUnwindSafe(|| service.call(self.method, incoming))).unwrap_or_else(|panic| {
+            let error = panicked("method", &*panic).after_execution();
+            Box::pin(ready(Err(error.into())))
+        })
     }
 
     fn check_rate(&self, conn: &Connection) -> Result<(), Refusal> {
@@ -206,11 +232,15 @@ fn reference() -> String {
     format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
-/// The answer to a call whose method panicked.
-pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Failure {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Error::internal().with_detail(format!("the method panicked: {text}")).after_execution().into()
+/// Writes down what a client is not told. Whoever is refused can repeat that at will, so it is no error of ours.
+fn log(method: &str, reference: &str, error: &Error) {
+    let detail = error.detail().map(|detail| causes(detail));
+    let (code, message) = (error.code().as_str(), error.message());
+    if detail.is_some() || error.code() == Code::Internal || error.maybe_executed() {
+        tracing::error!(method, reference, code, message, detail, "a call failed");
+    } else {
+        tracing::debug!(method, reference, code, message, "a call was refused");
+    }
 }
 
 impl fmt::Debug for Router {

@@ -35,11 +35,12 @@ impl User {
     /// by them.
     #[must_use]
     pub fn with<T: Serialize>(mut self, key: impl AttrKey<T>, value: T) -> Self {
-        Arc::make_mut(&mut self.0).claims.set(key.into_name(), &value);
+        Arc::make_mut(&mut self.0).claims.set(key.into_name(), Attrs::value_of(&value));
         self
     }
 
-    /// Sets when the login ends.
+    /// Sets when the login ends: the connection is then closed with 4401. A login as the same user before that, with a
+    /// later end, lets it stay.
     #[must_use]
     pub fn expires_at(mut self, at: SystemTime) -> Self {
         Arc::make_mut(&mut self.0).expires_at = Some(at);

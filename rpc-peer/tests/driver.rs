@@ -13,8 +13,8 @@ use std::{
 
 use futures_util::future::join_all;
 use trunkline_core::{
-    AwaitHello, AwaitWelcome, CloseReason, Code, Codec, Config, Hello, KeepAlive, MethodSchema, Never,
-    Outcome, ParamSchema, Payload, Protocol, Role, ServiceSchema, Session, TypeSchema, Welcome,
+    AnyError, AwaitHello, AwaitWelcome, CloseReason, Code, Codec, Config, Hello, KeepAlive, MethodSchema,
+    Never, Outcome, ParamSchema, Payload, Protocol, Role, ServiceSchema, Session, TypeSchema, Welcome,
 };
 use trunkline_peer::{
     BoxFuture, Call, Connection, ConnectionId, Dispatch, Driver, Handle, Incoming, Memory, PeerInfo, Router,
@@ -104,7 +104,7 @@ fn pair(codec: Codec, capacity: usize, config: Config) -> Pair {
         AwaitHello::new(protocol).handle_packet(packet).unwrap().accept(now, KeepAlive::server(), welcome);
     let mut server = Session::new(Role::Server, config.clone(), codec);
     server.attach(link).unwrap();
-    let packet = server.poll_transmit().unwrap();
+    let packet = server.poll_transmit(now).unwrap();
     let (_, link) = hello.handle_packet(now, KeepAlive::client(), packet).unwrap();
     let mut client = Session::new(Role::Client, config, codec);
     client.attach(link).unwrap();
@@ -125,11 +125,11 @@ fn pair(codec: Codec, capacity: usize, config: Config) -> Pair {
     }
 }
 
-fn echo(handle: &Handle, value: &str) -> Call<String> {
+fn echo(handle: &Handle, value: &str) -> Call<String, AnyError> {
     handle.call_by_name("echo", Payload::encode(handle.codec(), &(value,)))
 }
 
-fn hang(handle: &Handle) -> Call<()> {
+fn hang(handle: &Handle) -> Call<(), AnyError> {
     handle.call_by_name("hang", Payload::encode(handle.codec(), &[(); 0]))
 }
 

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use tokio::net::ToSocketAddrs;
 use trunkline_core::{Config, ConfigError, Error, KeepAlive};
 use trunkline_peer::{Dispatch, Router};
 
@@ -122,8 +123,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Rewrites every error that is not the application's before a client sees it; the log has the original. If the
-    /// closure panics, the client sees a bare internal error.
+    /// Rewrites every error that is not the application's before a client sees it: those of methods, extractors and
+    /// guards, and refusals, such as those of guards, rate limits and unknown names. The log has what was rewritten, under
+    /// the reference that the client is told; refusals are logged at level debug. If the closure panics, the client sees a
+    /// bare internal error.
+    ///
+    /// What Trunkline itself says of calls that were cancelled, came too late, or have an answer that the client cannot
+    /// take is not passed to it: these texts are fixed and tell nothing.
     pub fn redact(mut self, redact: impl Fn(Error) -> Error + Send + Sync + 'static) -> Self {
         self.router.redact(redact);
         self
@@ -135,6 +141,13 @@ impl ServerBuilder {
         self
     }
 
+    /// All limits of a session at once, also those that have no setter here, such as how many bytes of parameters are
+    /// held. Setters that follow change single ones.
+    pub fn limits(mut self, limits: Config) -> Self {
+        self.config = limits;
+        self
+    }
+
     /// The largest WebSocket message taken, in bytes: 1 MiB unless set. A larger one closes its connection with 1009.
     pub fn max_message_size(mut self, bytes: u32) -> Self {
         self.config.max_packet = bytes;
@@ -142,7 +155,8 @@ impl ServerBuilder {
     }
 
     /// How many calls of one connection may be unanswered at once: 1,024 unless set. Clients learn it and wait; one more
-    /// is refused with `RESOURCE_EXHAUSTED`.
+    /// is refused with `RESOURCE_EXHAUSTED`. As many calls of `oneway` methods may run beside them; one more has no effect,
+    /// and the log says so.
     pub fn max_in_flight(mut self, calls: u32) -> Self {
         self.config.max_in_flight = calls;
         self
@@ -182,6 +196,18 @@ impl ServerBuilder {
         self
     }
 
+    /// Builds the server, listens on `addr` and serves for ever, for servers that need nothing more. The error is one that
+    /// `main` can return.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::build`], and if the address cannot be listened on.
+    pub async fn serve(self, addr: impl ToSocketAddrs) -> Result<(), Error> {
+        let bound = self.build()?.bind(addr).await?;
+        bound.run().await;
+        Ok(())
+    }
+
     /// The server.
     ///
     /// # Errors
@@ -192,12 +218,13 @@ impl ServerBuilder {
             return Err(problem);
         }
         self.config.check()?;
-        let zero = [
-            (self.heartbeat.every, "the heartbeat's interval"),
-            (self.heartbeat.timeout, "the heartbeat's timeout"),
-            (self.login_timeout, "login_timeout"),
-            (self.head_timeout, "head_timeout"),
-        ];
+        let keep_alive = KeepAlive {
+            ping_every: Some(self.heartbeat.every),
+            pong_within: self.heartbeat.timeout,
+            ..KeepAlive::server()
+        };
+        keep_alive.check().map_err(|ConfigError(rule)| ConfigError(format!("the heartbeat: {rule}")))?;
+        let zero = [(self.login_timeout, "login_timeout"), (self.head_timeout, "head_timeout")];
         if let Some((_, name)) = zero.into_iter().find(|(duration, _)| duration.is_zero()) {
             return Err(ConfigError(format!("{name} is more than zero")));
         }
@@ -213,11 +240,7 @@ impl ServerBuilder {
             path: self.path,
             files: self.files,
             config: self.config,
-            keep_alive: KeepAlive {
-                ping_every: Some(self.heartbeat.every),
-                pong_within: self.heartbeat.timeout,
-                ..KeepAlive::server()
-            },
+            keep_alive,
             login_timeout: self.login_timeout,
             head_timeout: self.head_timeout,
             hub: Hub::default(),

@@ -12,8 +12,11 @@ use std::{
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
-use trunkline_core::{CloseCode, CloseReason};
+use tokio::{
+    net::{TcpListener, TcpStream, ToSocketAddrs},
+    sync::watch,
+};
+use trunkline_core::{CloseReason, Code, Error};
 use trunkline_peer::{End, PeerInfo, WebSocket};
 
 use crate::{
@@ -26,6 +29,8 @@ use crate::{
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long sessions have to end after a shutdown was asked for.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// The longest that a timer need wait.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
 /// The largest head of a request.
 const MAX_HEAD: usize = 16 << 10;
 /// The most headers of a request.
@@ -40,6 +45,13 @@ pub enum ServeError {
     /// A connection did not become a session, for this reason.
     #[error("the connection did not become a session: {0}")]
     NoSession(CloseReason),
+}
+
+/// For `main` functions that return [`Error`]: an internal error with the same text, which no client is told.
+impl From<ServeError> for Error {
+    fn from(error: ServeError) -> Self {
+        Self::new(Code::Internal, error.to_string()).with_detail(error)
+    }
 }
 
 /// A server that will listen when it is awaited.
@@ -62,8 +74,8 @@ impl<A: ToSocketAddrs> Serve<A> {
 }
 
 impl<A, S> Serve<A, S> {
-    /// Stops when `signal` resolves: accepts nothing more, closes all sessions with 1001, and returns once they have
-    /// ended, or after 5 s.
+    /// Stops when `signal` resolves: accepts nothing more, closes all sessions and connections that are logging in with
+    /// 1001, and returns once they have ended, or after 5 s.
     pub fn with_graceful_shutdown<F: Future<Output = ()>>(self, signal: F) -> Serve<A, F> {
         Serve { server: self.server, addr: self.addr, shutdown: signal }
     }
@@ -116,10 +128,11 @@ impl Bound {
         self.run_until(pending()).await;
     }
 
-    /// Serves until `signal` resolves: then accepts nothing more, closes all sessions with 1001, and returns once they
-    /// have ended, or after 5 s.
+    /// Serves until `signal` resolves: then accepts nothing more, closes all sessions and connections that are logging in
+    /// with 1001, and returns once they have ended, or after 5 s.
     pub async fn run_until(self, signal: impl Future<Output = ()>) {
         let mut signal = pin!(signal);
+        let stop = watch::Sender::new(false);
         loop {
             let accepted = tokio::select! {
                 () = &mut signal => break,
@@ -127,7 +140,7 @@ impl Bound {
             };
             match accepted {
                 Ok((stream, addr)) => {
-                    tokio::spawn(connection(Arc::clone(&self.server.0), stream, addr));
+                    tokio::spawn(connection(Arc::clone(&self.server.0), stream, addr, stop.subscribe()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no connection can be accepted");
@@ -136,15 +149,19 @@ impl Bound {
             }
         }
         drop(self.listener);
-        end_sessions(&self.server).await;
+        // Before the sessions are told, so that none begins unnoticed.
+        stop.send_replace(true);
+        end_sessions(&self.server, stop).await;
     }
 }
 
-/// Closes all sessions and waits until they have ended.
-async fn end_sessions(server: &Server) {
+/// Closes all sessions and waits until they have ended, and all connections that can be told to `stop`.
+async fn end_sessions(server: &Server, stop: watch::Sender<bool>) {
     let hub = server.hub();
-    hub.everyone().close(CloseCode::GOING_AWAY.0, "the server is shutting down");
+    let reason = session::shutting_down();
+    hub.everyone().close(reason.code.0, &reason.reason);
     let ended = async {
+        stop.closed().await;
         while hub.everyone().count() > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -153,17 +170,28 @@ async fn end_sessions(server: &Server) {
     let _ = tokio::time::timeout(SHUTDOWN_GRACE, ended).await;
 }
 
-/// Serves one TCP connection: HTTP until a request is upgraded, and the session then.
-async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr) {
+/// Serves one TCP connection: HTTP until a request is upgraded, and the session then. Whoever waits for its end holds the
+/// other end of `stop`.
+async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr, stop: watch::Receiver<bool>) {
     // What is sent is gathered already; a delay would only add to it.
     let _ = stream.set_nodelay(true);
     // Boxed, so that the memory of these phases does not stay with the session.
     let started = Box::pin(async {
-        let (transport, arrival) = upgrade(&server, stream, addr).await?;
-        session::login(&server, transport, arrival).await.ok()
+        let (transport, arrival) = tokio::select! {
+            () = stopped(stop.clone()) => None,
+            upgraded = upgrade(&server, stream, addr) => upgraded,
+        }?;
+        session::login(&server, transport, arrival, stopped(stop.clone())).await.ok()
     });
     if let Some(started) = started.await {
-        started.run().await;
+        started.run(|| *stop.borrow()).await;
+    }
+}
+
+/// Resolves when the server stops; never if it is only dropped.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        pending().await
     }
 }
 
@@ -196,7 +224,7 @@ async fn requests(server: Arc<Inner>, stream: TcpStream) -> Option<Upgrade> {
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
+        .header_read_timeout(head_timeout.min(LONGEST))
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service)

@@ -1,17 +1,19 @@
 //! From a transport to a session: hello, authentication, welcome, and then the driver.
 
 use std::{
+    future::pending,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Instant, SystemTime},
 };
 
 use futures_util::StreamExt;
 use trunkline_core::{
-    AwaitHello, CloseCode, CloseReason, Codec, Packet, PendingHello, Protocol, ProtocolError, Role, Session,
-    Subprotocol, Welcome,
+    AwaitHello, CloseCode, CloseReason, Codec, Error, Packet, PendingHello, Protocol, ProtocolError, Role,
+    Session, Subprotocol, Welcome,
 };
 use trunkline_peer::{
-    Connection, Driver, Handle, Host, PeerInfo, Services, Transport, TransportError, User, hang_up,
+    Connection, Driver, Handle, Host, PeerInfo, Services, Transport, TransportError, User, after, causes,
+    contained, hang_up, now,
 };
 
 use crate::{auth::Credentials, listen::ServeError, server::Inner};
@@ -36,20 +38,26 @@ pub(crate) async fn run<T: Transport>(
     transport: T,
     arrival: Arrival,
 ) -> Result<CloseReason, ServeError> {
-    Ok(Box::pin(login(server, transport, arrival)).await?.run().await)
+    let started = Box::pin(login(server, transport, arrival, pending())).await?;
+    Ok(started.run(|| false).await)
 }
 
-/// From the first packet to a session.
+/// From the first packet to a session, unless `stop` comes before it.
 pub(crate) async fn login<T: Transport>(
     server: &Arc<Inner>,
     mut transport: T,
     arrival: Arrival,
+    stop: impl Future<Output = ()>,
 ) -> Result<Started<T>, ServeError> {
-    let deadline = Instant::now() + server.login_timeout;
-    let welcomed =
-        tokio::time::timeout(server.login_timeout, welcome(server, &mut transport, &arrival)).await;
+    let deadline = after(server.login_timeout);
     let late = || Err(Some(CloseReason::from(&ProtocolError::LoginTimeout(server.login_timeout))));
-    let reason = match welcomed.unwrap_or_else(|_| late()) {
+    let welcomed = tokio::select! {
+        () = stop => Err(Some(shutting_down())),
+        welcomed = tokio::time::timeout(server.login_timeout, welcome(server, &mut transport, &arrival)) => {
+            welcomed.unwrap_or_else(|_| late())
+        }
+    };
+    let reason = match welcomed {
         Ok((hello, user)) => match start(server, transport, arrival.peer, hello, user, deadline) {
             Ok(started) => return Ok(started),
             Err((returned, error)) => {
@@ -91,13 +99,27 @@ async fn welcome<T: Transport>(
         (None, None) => None,
         (Some(auth), None) => {
             let credentials = Credentials::new(arrival.peer.clone(), hello.hello().token.clone());
-            auth(credentials).await.map_err(|error| {
-                tracing::warn!(%error, "the authenticator is not available");
-                Some(CloseReason::new(CloseCode::TRY_LATER, "the login is not available at the moment"))
-            })?
+            // The closure is called within the future, so that its panic is contained as well.
+            let judged = contained("authenticator", async { auth(credentials).await }).await;
+            judged.map_err(|panic| refuse_login(&panic, CloseCode::INTERNAL, "the login failed"))?.map_err(
+                |error| {
+                    let reason = "the login is not available at the moment";
+                    refuse_login(&error, CloseCode::TRY_LATER, reason)
+                },
+            )?
         }
     };
     Ok((hello, user))
+}
+
+fn refuse_login(error: &Error, code: CloseCode, reason: &str) -> Option<CloseReason> {
+    tracing::warn!(error = causes(error), "the authenticator does not work");
+    Some(CloseReason::new(code, reason))
+}
+
+/// What connections are told when the server stops.
+pub(crate) fn shutting_down() -> CloseReason {
+    CloseReason::new(CloseCode::GOING_AWAY, "the server is shutting down")
 }
 
 /// A session with all that belongs to it.
@@ -109,8 +131,13 @@ pub(crate) struct Started<T> {
 }
 
 impl<T: Transport> Started<T> {
-    pub(crate) async fn run(self) -> CloseReason {
+    /// Drives the session until it ends, which is at once if by now it is `too_late` to begin.
+    pub(crate) async fn run(self, too_late: impl FnOnce() -> bool) -> CloseReason {
         let registered = self.hub.register(&self.conn);
+        // Asked when the hub knows the session: whoever stops the server either finds it there or was here before.
+        if too_late() {
+            self.handle.close(shutting_down());
+        }
         let ended = Ended { handle: self.handle, _registered: registered };
         let reason = self.driver.await;
         tracing::debug!(connection = %self.conn.id(), %reason, "a session has ended");
@@ -127,7 +154,7 @@ struct Ended {
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.handle.end(&trunkline_core::Error::unavailable("the connection was closed"));
+        self.handle.end(&Error::unavailable("the connection was closed"));
     }
 }
 
@@ -143,12 +170,12 @@ fn start<T: Transport>(
     let welcome = Welcome {
         session: id.to_string(),
         user: user.as_ref().map(|user| user.id().to_owned()),
-        ping_ms: millis(server.keep_alive.ping_every.unwrap_or_default()),
+        expires_ms: user.as_ref().and_then(User::expiry).and_then(millis_until),
         limits: server.config.limits(),
         services: server.contract.stale(&hello.hello().services),
         ..Welcome::default()
     };
-    let link = hello.accept(Instant::now(), server.keep_alive.clone(), welcome).with_jitter(jitter());
+    let link = hello.accept(now(), server.keep_alive.clone(), welcome).with_jitter(jitter());
     let handle = Handle::new(link.protocol().codec());
     let mut session = Session::new(Role::Server, server.config.clone(), handle.codec());
     if let Err(error) = session.attach(link) {
@@ -162,8 +189,10 @@ fn start<T: Transport>(
     Ok(Started { driver, conn, handle, hub: server.hub.clone() })
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// `None` if that is further away than a number on the wire.
+fn millis_until(at: SystemTime) -> Option<u64> {
+    let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+    u64::try_from(left.as_millis()).ok().filter(|left| *left < 1 << 53)
 }
 
 /// A number from 0 to 1, so that sessions made together do not ping together.

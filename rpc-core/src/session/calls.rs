@@ -340,9 +340,24 @@ pub(super) struct Incoming {
     last_id: Option<RequestId>,
     /// Notifications that were given a number of their own.
     notifications: u64,
-    /// Bytes of parameters in `calls`.
-    bytes: usize,
+    requests_load: Load,
+    notifications_load: Load,
     pub(super) earliest: Earliest,
+}
+
+/// How much of the same kind is in flight.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Load {
+    calls: usize,
+    /// Bytes of parameters.
+    bytes: usize,
+}
+
+impl Load {
+    /// Whether one more with so many bytes of parameters finds a slot.
+    pub(super) fn has_room(self, slots: u32, max_bytes: usize, bytes: usize) -> bool {
+        self.calls < slots as usize && (self.calls == 0 || self.bytes + bytes <= max_bytes)
+    }
 }
 
 #[derive(Debug)]
@@ -371,9 +386,13 @@ impl Incoming {
         RequestId(RequestId::MAX.0 + self.notifications)
     }
 
-    /// Whether a request with so many bytes of parameters finds a slot.
-    pub(super) fn has_room(&self, slots: u32, max_bytes: usize, bytes: usize) -> bool {
-        self.calls.len() < slots as usize && (self.calls.is_empty() || self.bytes + bytes <= max_bytes)
+    /// How many requests, or notifications, there are.
+    pub(super) fn load(&self, notifications: bool) -> Load {
+        if notifications { self.notifications_load } else { self.requests_load }
+    }
+
+    fn load_of(&mut self, id: RequestId) -> &mut Load {
+        if id.is_notification() { &mut self.notifications_load } else { &mut self.requests_load }
     }
 
     /// Takes a slot until the request is answered.
@@ -381,17 +400,19 @@ impl Incoming {
         if let Some(deadline) = deadline {
             self.earliest.add(deadline);
         }
-        self.bytes += bytes;
-        if let Some(before) = self.calls.insert(id.0, Taken { deadline, bytes }) {
-            self.bytes -= before.bytes;
-        }
+        let before = self.calls.insert(id.0, Taken { deadline, bytes });
+        let load = self.load_of(id);
+        load.calls += usize::from(before.is_none());
+        load.bytes = load.bytes + bytes - before.map_or(0, |before| before.bytes);
     }
 
     /// Frees the slot; whether there was one.
     pub(super) fn remove(&mut self, id: RequestId) -> bool {
         match self.calls.remove(&id.0) {
             Some(taken) => {
-                self.bytes -= taken.bytes;
+                let load = self.load_of(id);
+                load.calls -= 1;
+                load.bytes -= taken.bytes;
                 true
             }
             None => false,
@@ -428,7 +449,7 @@ impl Incoming {
     pub(super) fn take_all(&mut self) -> Vec<RequestId> {
         let mut ids: Vec<RequestId> = self.calls.drain().map(|(id, _)| RequestId(id)).collect();
         ids.sort_unstable();
-        self.bytes = 0;
+        (self.requests_load, self.notifications_load) = (Load::default(), Load::default());
         self.earliest = Earliest::default();
         ids
     }

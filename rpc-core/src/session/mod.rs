@@ -14,6 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::de::IgnoredAny;
+
 #[cfg(test)]
 pub(crate) use self::config::MAX_DEPTH;
 pub use self::config::{Config, Limits, Role};
@@ -221,20 +223,24 @@ impl Session {
     }
 
     /// Makes a call that has no answer. `None` if it was handed over at once, else the key of the
-    /// [`Event::Answered`] that tells when it was.
+    /// [`Event::Answered`] that tells when it was. `timeout` ends the waiting for that; see [`Self::request`].
     ///
     /// # Errors
     ///
     /// If the parameters can never be sent; nothing was done then.
     pub fn notify(
         &mut self,
+        now: Instant,
         method: &str,
         head: Option<Box<RequestHead>>,
         params: Payload,
+        timeout: Option<Duration>,
     ) -> Result<Option<CallKey>, Error> {
+        self.now = Some(now);
         self.check_call(head.as_deref(), &params)?;
         if self.outgoing.has_unsent() || !self.may_send() {
-            let unsent = Unsent { oneway: true, method: method.into(), head, params, deadline: None };
+            let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+            let unsent = Unsent { oneway: true, method: method.into(), head, params, deadline };
             return Ok(Some(self.outgoing.insert_unsent(unsent)));
         }
         self.push_call(None, method, head.as_deref(), params)?;
@@ -242,16 +248,21 @@ impl Session {
     }
 
     /// Gives up a call made here: there will be no event for it. The peer is told if it knows of the call.
-    pub fn cancel(&mut self, key: CallKey) {
+    pub fn cancel(&mut self, now: Instant, key: CallKey) {
+        self.now = Some(now);
         if let Some(id) = self.outgoing.give_up(key) {
             self.push(&Message::Cancel(id));
         }
         self.send_unsent();
     }
 
-    /// Whether a request of the peer finds a slot. If not, refuse it with [`Self::refusal`].
+    /// Whether a request or notification of the peer finds a slot. If not, refuse it with [`Self::refusal`].
+    ///
+    /// Notifications have as many slots and as many bytes of their own: a peer that keeps to the cap on requests must not
+    /// be refused for what it cannot count.
     pub fn has_room_for(&self, request: &Request) -> bool {
-        self.incoming.has_room(self.config.max_in_flight, self.config.max_params, request.params_len())
+        let load = self.incoming.load(request.id.is_none());
+        load.has_room(self.config.max_in_flight, self.config.max_params, request.params_len())
     }
 
     /// What to tell a peer that has more in flight than allowed.
@@ -325,8 +336,9 @@ impl Session {
         None
     }
 
-    /// The next packet to send.
-    pub fn poll_transmit(&mut self) -> Option<Packet> {
+    /// The next packet to send, at `now`.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Packet> {
+        self.now = Some(now);
         let link = self.link.as_mut()?;
         if let Some(packet) = link.poll_transmit() {
             return Some(packet);
@@ -381,7 +393,7 @@ impl Session {
         self.link.is_some()
     }
 
-    /// Requests of the peer that were taken and not answered.
+    /// Requests and notifications of the peer that were taken and have not ended.
     pub fn in_flight(&self) -> usize {
         self.incoming.len()
     }
@@ -477,6 +489,10 @@ impl Session {
         if let Some(head) = head.filter(|head| !head.meta.is_empty()) {
             let head =
                 Payload::encode(self.codec(), head).map_err(|error| Error::invalid(error.to_string()))?;
+            // The peer would close the link for a head that it cannot read.
+            head.decode::<IgnoredAny>().map_err(|error| {
+                Error::invalid(format!("what is sent beside the parameters cannot be read: {error}"))
+            })?;
             if head.bytes().len() > MAX_HEAD {
                 let len = head.bytes().len();
                 let message =
@@ -579,8 +595,7 @@ impl Session {
     }
 
     fn push_answer(&mut self, id: RequestId, outcome: Outcome) {
-        let notification = id > RequestId::MAX;
-        if self.link.is_none() || notification {
+        if self.link.is_none() || id.is_notification() {
             return;
         }
         let result = self.check_answer(&outcome).and_then(|()| self.push_outcome(id, outcome));

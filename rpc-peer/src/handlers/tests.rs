@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use trunkline_core::{Codec, Failure, MethodSchema, Never, Outcome, Payload, TypeSchema};
+use trunkline_core::{Codec, Failure, MethodSchema, Never, Outcome, Payload, RequestId, TypeSchema};
 
 use super::{Handler, Handlers};
 use crate::dispatch::BoxFuture;
@@ -28,8 +28,8 @@ static METHOD: MethodSchema = MethodSchema {
     returns: || (TypeSchema::of::<()>(), TypeSchema::of::<Never>()),
 };
 
-fn handler(key: u32, future: BoxFuture<Outcome>) -> Handler<u32> {
-    Handler { key, method: &METHOD, future }
+fn handler(key: u64, future: BoxFuture<Outcome>) -> Handler {
+    Handler { key: RequestId(key), method: &METHOD, future, begun: false }
 }
 
 fn done() -> Outcome {
@@ -37,9 +37,9 @@ fn done() -> Outcome {
 }
 
 /// The keys of the handlers that end in one round.
-fn round(handlers: &mut Handlers<u32>) -> Vec<u32> {
+fn round(handlers: &mut Handlers) -> Vec<u64> {
     handlers.begin(&Context::from_waker(Waker::noop()));
-    std::iter::from_fn(|| handlers.next()).map(|(handler, _)| handler.key).collect()
+    std::iter::from_fn(|| handlers.next()).map(|(handler, _)| handler.key.0).collect()
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn removing_drops_the_future_at_once() {
     ));
     assert!(round(&mut handlers).is_empty());
     assert_eq!(Arc::strong_count(&alive), 2);
-    handlers.remove(7);
+    handlers.remove(RequestId(7));
     assert_eq!((Arc::strong_count(&alive), handlers.len()), (1, 0));
 }
 
@@ -107,4 +107,56 @@ fn a_panic_is_the_outcome_of_its_handler_alone() {
     assert_eq!((error.message(), error.maybe_executed()), ("internal error", true));
     assert!(error.detail().unwrap().to_string().contains("CANARY"));
     assert!(handlers.next().unwrap().1.is_ok());
+}
+
+#[test]
+fn a_panic_on_the_way_out_ends_nobody_else() {
+    struct Loud(Arc<AtomicUsize>);
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            panic!("dropped");
+        }
+    }
+    let mut handlers = Handlers::new();
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let hang = || {
+        let loud = Loud(Arc::clone(&dropped));
+        Box::pin(async move {
+            let _loud = loud;
+            pending().await
+        })
+    };
+    let end = || {
+        let loud = Loud(Arc::clone(&dropped));
+        Box::pin(async move {
+            let held = Some(loud);
+            poll_fn(|_| Poll::Ready(())).await;
+            std::mem::forget(held);
+            done()
+        })
+    };
+    handlers.insert(handler(1, hang()));
+    handlers.insert(handler(2, hang()));
+    handlers.insert(handler(3, end()));
+    assert_eq!(round(&mut handlers), [3]);
+    handlers.remove(RequestId(1));
+    handlers.clear();
+    assert_eq!((dropped.load(Ordering::Relaxed), handlers.len()), (2, 0));
+}
+
+#[test]
+fn those_that_were_never_polled_are_known_until_they_are() {
+    let mut handlers = Handlers::new();
+    handlers.insert(handler(1, Box::pin(pending())));
+    handlers.insert(handler(2, Box::pin(pending())));
+    handlers.insert(Handler { begun: true, ..handler(3, Box::pin(pending())) });
+    handlers.remove(RequestId(2));
+    assert!(handlers.has_unbegun());
+    assert!(round(&mut handlers).is_empty());
+    assert!(!handlers.has_unbegun());
+    handlers.remove(RequestId(1));
+    handlers.insert(handler(4, Box::pin(pending())));
+    handlers.clear();
+    assert!(!handlers.has_unbegun());
 }

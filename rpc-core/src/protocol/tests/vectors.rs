@@ -369,7 +369,7 @@ fn joined(protocol: Protocol, role: Role) -> Session {
     if role == Role::Server {
         return session;
     }
-    let welcome = session.poll_transmit().unwrap();
+    let welcome = session.poll_transmit(now).unwrap();
     let (_, link) = client.handle_packet(now, KeepAlive::client(), welcome).unwrap();
     let mut session = Session::new(Role::Client, Config::default(), protocol.codec());
     session.attach(link).unwrap();

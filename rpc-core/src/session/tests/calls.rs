@@ -147,9 +147,9 @@ fn payloads_of_every_size_arrive_with_what_stands_before_them() {
             head.meta.insert("k".to_owned(), json!(len));
             for (params, head) in [(encoded, None), (shared, Some(Box::new(head)))] {
                 let note = payload(pair.codec(), &json!([]));
-                pair.client.session.notify("before", None, note.clone()).unwrap();
+                pair.client.session.notify(pair.now, "before", None, note.clone(), None).unwrap();
                 let key = pair.client.session.request(pair.now, method, head.clone(), params, None).unwrap();
-                pair.client.session.notify("behind", None, note).unwrap();
+                pair.client.session.notify(pair.now, "behind", None, note, None).unwrap();
                 pair.run();
                 let mut requests = pair.server.requests();
                 let methods: Vec<_> = requests.iter().map(|request| request.method()).collect();
@@ -170,14 +170,14 @@ fn payloads_of_every_size_arrive_with_what_stands_before_them() {
 fn a_notification_leaves_at_once_or_tells_when_it_has_left() {
     for mut pair in Pair::both() {
         let params = payload(pair.codec(), &json!(["hi"]));
-        assert_eq!(pair.client.session.notify("typing", None, params.clone()), Ok(None));
+        assert_eq!(pair.client.session.notify(pair.now, "typing", None, params.clone(), None), Ok(None));
         pair.run();
         let requests = pair.server.requests();
         assert_eq!((requests[0].id, &*requests[0].method()), (None, "typing"));
         assert_eq!(pair.answers(), []);
 
         pair.lose();
-        let key = pair.client.session.notify("typing", None, params).unwrap().unwrap();
+        let key = pair.client.session.notify(pair.now, "typing", None, params, None).unwrap().unwrap();
         pair.run();
         assert_eq!(pair.answers(), []);
         pair.connect();
@@ -193,7 +193,7 @@ fn a_call_cancelled_before_it_was_sent_is_never_sent() {
         pair.call("first");
         let second = pair.call("second");
         let third = pair.call("third");
-        pair.client.session.cancel(second);
+        pair.client.session.cancel(pair.now, second);
         pair.run();
         let ids = pair.take_requests();
         assert_eq!(ids, [RequestId(1)]);
@@ -204,7 +204,7 @@ fn a_call_cancelled_before_it_was_sent_is_never_sent() {
             (requests.len(), &*requests[0].method(), requests[0].id),
             (1, "third", Some(RequestId(3)))
         );
-        pair.client.session.cancel(third);
+        pair.client.session.cancel(pair.now, third);
         pair.run();
     }
 }
@@ -215,7 +215,7 @@ fn a_cancelled_call_ends_on_the_server_and_reports_nothing_to_its_caller() {
         let key = pair.call("slow");
         pair.run();
         let ids = pair.take_requests();
-        pair.client.session.cancel(key);
+        pair.client.session.cancel(pair.now, key);
         assert_eq!(pair.client.session.outgoing.in_flight(), 1, "the server counts it until it has answered");
         pair.server.sent.clear();
         pair.run();
@@ -237,7 +237,7 @@ fn a_cancellation_in_the_packet_of_its_call_is_not_lost() {
         pair.call("first");
         let key = pair.call("second");
         pair.call("third");
-        pair.client.session.cancel(key);
+        pair.client.session.cancel(pair.now, key);
         pair.run();
         assert_eq!(pair.client.sent.len(), 1);
         assert_eq!(pair.server.events.pop_back(), Some(Event::Cancelled(RequestId(3))));
@@ -257,7 +257,7 @@ fn a_cancellation_that_crosses_the_answer_does_nothing() {
         pair.advance(10 * MS);
         let ids = pair.take_requests();
         pair.answer(ids[0], &json!(1));
-        pair.client.session.cancel(key);
+        pair.client.session.cancel(pair.now, key);
         pair.advance(10 * MS);
         assert_eq!(pair.answers(), []);
         assert_eq!(pair.server.cancelled(), []);
@@ -270,7 +270,7 @@ fn a_cancellation_that_crosses_the_answer_does_nothing() {
         pair.answer(ids[0], &json!(2));
         pair.advance(10 * MS);
         assert_eq!(pair.answers(), [(key, Ok(json!(2)))]);
-        pair.client.session.cancel(key);
+        pair.client.session.cancel(pair.now, key);
         pair.advance(10 * MS);
         pair.assert_empty();
     }
@@ -293,7 +293,7 @@ fn a_key_names_one_call_at_a_time() {
                 assert!(!live.contains(&key), "{key:?} in {round}");
                 live.push(key);
             }
-            pair.client.session.cancel(live.remove(round % live.len()));
+            pair.client.session.cancel(pair.now, live.remove(round % live.len()));
             answer_all(&mut pair);
             answer_all(&mut pair);
             for (key, _) in pair.answers() {
@@ -301,7 +301,7 @@ fn a_key_names_one_call_at_a_time() {
             }
         }
         for key in live {
-            pair.client.session.cancel(key);
+            pair.client.session.cancel(pair.now, key);
         }
         answer_all(&mut pair);
         answer_all(&mut pair);
@@ -315,11 +315,12 @@ fn a_key_is_not_given_out_again_before_its_end_was_reported() {
         pair.call("first");
         let second = pair.call("second");
         let params = payload(pair.codec(), &json!([]));
-        let [wanted, unwanted] =
-            [(); 2].map(|()| pair.client.session.notify("note", None, params.clone()).unwrap().unwrap());
+        let [wanted, unwanted] = [(); 2].map(|()| {
+            pair.client.session.notify(pair.now, "note", None, params.clone(), None).unwrap().unwrap()
+        });
         // Both notifications leave, and nobody asks for events before the next calls.
-        pair.client.session.cancel(second);
-        pair.client.session.cancel(unwanted);
+        pair.client.session.cancel(pair.now, second);
+        pair.client.session.cancel(pair.now, unwanted);
         let others = [(); 3].map(|()| pair.call("third"));
         assert!(!others.contains(&wanted) && !others.contains(&unwanted), "{others:?}");
         pair.run();

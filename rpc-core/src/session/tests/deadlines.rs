@@ -131,7 +131,7 @@ fn what_waits_behind_a_call_that_is_over_goes_on() {
         pair.call("first");
         pair.call_within("second", Some(SECOND));
         let params = payload(pair.codec(), &json!([]));
-        let note = pair.client.session.notify("note", None, params).unwrap().unwrap();
+        let note = pair.client.session.notify(pair.now, "note", None, params, None).unwrap().unwrap();
         pair.run();
         assert_eq!(pair.take_requests(), [RequestId(1)]);
         pair.advance(SECOND);
@@ -200,4 +200,38 @@ fn many_different_deadlines_are_looked_at_together() {
     assert_eq!(pair.client.answers().len(), CALLS as usize);
     assert!(looks < 200, "{looks}");
     pair.assert_empty();
+}
+
+#[test]
+fn a_notification_that_waits_has_a_deadline() {
+    for mut pair in Pair::both_with(|pair| pair.server.config.max_in_flight = 1) {
+        pair.call("holds the slot");
+        pair.call("waits");
+        let params = payload(pair.codec(), &json!([]));
+        let note = pair.client.session.notify(pair.now, "note", None, params, Some(2 * SECOND));
+        let note = note.unwrap().expect("it must not overtake the call before it");
+        pair.advance(2 * SECOND);
+        assert_eq!(pair.answers(), [(note, Err(late()))]);
+        assert!(pair.server.requests().iter().all(|request| request.id.is_some()));
+    }
+}
+
+#[test]
+fn a_call_that_waited_tells_the_time_that_is_left_when_it_goes() {
+    for mut pair in Pair::both_with(|pair| pair.server.config.max_in_flight = 1) {
+        let first = pair.call("first");
+        let second = pair.call_within("second", Some(10 * SECOND));
+        pair.run();
+        pair.now += 4 * SECOND;
+        pair.client.session.cancel(pair.now, first);
+        pair.run();
+        pair.take_requests();
+        pair.client.sent.clear();
+        // The slot is free once the cancellation was answered; nothing else has told the client the time since.
+        pair.server.session.answer(RequestId(1), Err(Error::unavailable("cancelled").into()));
+        pair.run();
+        let asked: Vec<_> = pair.server.requests().iter().map(|request| request.timeout()).collect();
+        assert_eq!(asked, [Some(6 * SECOND)]);
+        pair.client.session.cancel(pair.now, second);
+    }
 }

@@ -51,13 +51,13 @@ fn a_cancelled_call_holds_its_slot_until_it_is_answered() {
         let second = pair.call("second");
         pair.advance(10 * MS);
         pair.take_requests();
-        pair.client.session.cancel(key);
+        pair.client.session.cancel(pair.now, key);
         pair.advance(10 * MS);
         assert_eq!(pair.server.cancelled(), [RequestId(1)]);
         assert_eq!(pair.client.session.outgoing.in_flight(), 1);
         pair.advance(20 * MS);
         assert_eq!(pair.take_requests(), [RequestId(3)], "after CANCELLED has arrived");
-        pair.client.session.cancel(second);
+        pair.client.session.cancel(pair.now, second);
         pair.advance(20 * MS);
         pair.server.events.clear();
         pair.assert_empty();
@@ -69,9 +69,9 @@ fn notifications_need_no_slot_and_keep_their_place() {
     for mut pair in Pair::both_with(|pair| pair.server.config.max_in_flight = 1) {
         let params = payload(pair.codec(), &json!([]));
         pair.call("first");
-        assert_eq!(pair.client.session.notify("note", None, params.clone()), Ok(None));
+        assert_eq!(pair.client.session.notify(pair.now, "note", None, params.clone(), None), Ok(None));
         pair.call("second");
-        let late = pair.client.session.notify("late", None, params).unwrap();
+        let late = pair.client.session.notify(pair.now, "late", None, params, None).unwrap();
         assert!(late.is_some(), "it must not overtake the call before it");
         pair.run();
         let methods: Vec<_> =
@@ -157,10 +157,14 @@ fn above_the_outbound_mark_calls_wait_and_handlers_are_told_to() {
         }
         assert!(!pair.client.session.wants_more());
         assert_eq!(pair.client.session.outgoing.in_flight(), 5);
-        let note = pair.client.session.notify("note", None, payload(pair.codec(), &json!([]))).unwrap();
+        let note = pair
+            .client
+            .session
+            .notify(pair.now, "note", None, payload(pair.codec(), &json!([])), None)
+            .unwrap();
         assert!(note.is_some());
         // Each packet that leaves makes room.
-        assert!(pair.client.session.poll_transmit().is_some());
+        assert!(pair.client.session.poll_transmit(pair.now).is_some());
         assert!(pair.client.session.outgoing.in_flight() > 5);
         pair.run();
         assert_eq!(pair.client.session.outgoing.in_flight(), 8);
@@ -181,7 +185,10 @@ fn params_that_the_peer_would_not_take_are_refused_here() {
                 assert_eq!((error.code(), error.maybe_executed()), (Code::InvalidArgument, false));
                 assert!(error.message().ends_with("the peer accepts packets of 2000"), "{error}");
             }
-            assert_eq!(pair.client.session.notify("m", None, params).is_ok(), len <= 2001 - overhead);
+            assert_eq!(
+                pair.client.session.notify(pair.now, "m", None, params, None).is_ok(),
+                len <= 2001 - overhead
+            );
             pair.run();
             pair.server.events.clear();
             assert_eq!(pair.closed, None);
@@ -216,9 +223,11 @@ fn a_long_name_and_a_large_head_count_as_well() {
         head.meta.insert("k".to_owned(), "x".repeat(16 << 10).into());
         let error = request(&mut pair, "m", Some(Box::new(head.clone()))).unwrap_err();
         assert!(error.message().ends_with("bytes of at most 16384"), "{error}");
-        assert!(pair.client.session.notify("m", Some(Box::new(head)), params.clone()).is_err());
+        assert!(
+            pair.client.session.notify(pair.now, "m", Some(Box::new(head)), params.clone(), None).is_err()
+        );
         assert!(request(&mut pair, &"m".repeat(5000), None).is_err());
-        assert!(pair.client.session.notify(&"m".repeat(5000), None, params.clone()).is_err());
+        assert!(pair.client.session.notify(pair.now, &"m".repeat(5000), None, params.clone(), None).is_err());
         pair.run();
         assert!(pair.client.messages().is_empty());
         assert!(request(&mut pair, "m", None).is_ok());
@@ -233,7 +242,7 @@ fn what_waited_for_a_link_is_checked_against_that_link() {
         pair.lose();
         let params = params_of(pair.codec(), 5000);
         let large = pair.call_from(Role::Client, params.clone()).unwrap();
-        let note = pair.client.session.notify("m", None, params).unwrap().unwrap();
+        let note = pair.client.session.notify(pair.now, "m", None, params, None).unwrap().unwrap();
         pair.call("m");
         pair.server.config.max_packet = 4096;
         pair.connect();
@@ -296,7 +305,7 @@ fn packets_are_no_larger_than_the_peer_takes() {
         pair.run();
         let id = pair.take_requests()[0];
         pair.answer(id, &Value::from("x".repeat(2000)));
-        assert!(pair.server.session.poll_transmit().unwrap().len() > 1);
+        assert!(pair.server.session.poll_transmit(pair.now).unwrap().len() > 1);
     }
 }
 
@@ -308,7 +317,7 @@ fn integers_beyond_what_javascript_holds_are_refused_both_ways() {
         let error = pair.call_from(Role::Server, large.clone()).unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(error.message().starts_with("9007199254740992 is beyond"), "{error}");
-        assert!(pair.server.session.notify("m", None, large.clone()).is_err());
+        assert!(pair.server.session.notify(pair.now, "m", None, large.clone(), None).is_err());
 
         for outcome in [Ok(large.clone()), Err(crate::Failure::App(large.clone()))] {
             pair.call("m");
@@ -393,7 +402,7 @@ fn no_packet_of_ours_has_too_many_frames() {
         // The smallest frames there are.
         let params = Payload::new(pair.codec(), Vec::new());
         for _ in 0..10_000 {
-            assert_eq!(pair.client.session.notify("", None, params.clone()), Ok(None));
+            assert_eq!(pair.client.session.notify(pair.now, "", None, params.clone(), None), Ok(None));
         }
         pair.run();
         assert_eq!(pair.closed, None);
@@ -513,14 +522,14 @@ fn calls_given_up_while_they_wait_leave_nothing_behind() {
         let first = pair.call("first");
         for _ in 0..1000 {
             let key = pair.call_within("m", Some(SECOND));
-            pair.client.session.cancel(key);
+            pair.client.session.cancel(pair.now, key);
             pair.call_within("m", Some(SECOND));
             pair.advance(SECOND);
         }
         assert_eq!(pair.answers().len(), 1000);
         assert_eq!(pair.client.session.outgoing.live(), 1);
         assert!(pair.client.session.outgoing.capacity() < 10);
-        pair.client.session.cancel(first);
+        pair.client.session.cancel(pair.now, first);
         pair.assert_empty();
     }
 }
@@ -548,8 +557,8 @@ fn a_configuration_that_cannot_work_is_refused() {
 fn a_notification_that_goes_on_has_a_slot_and_a_deadline_and_no_answer() {
     for mut pair in Pair::both_with(|pair| pair.server.config.max_in_flight = 1) {
         let params = payload(pair.codec(), &json!([]));
-        pair.client.session.notify("m", None, params.clone()).unwrap();
-        pair.client.session.notify("m", None, params).unwrap();
+        pair.client.session.notify(pair.now, "m", None, params.clone(), None).unwrap();
+        pair.client.session.notify(pair.now, "m", None, params, None).unwrap();
         pair.run();
         let [first, second] = &pair.server.requests()[..] else { panic!("not two notifications") };
         assert!(pair.server.session.has_room_for(first));
@@ -565,5 +574,75 @@ fn a_notification_that_goes_on_has_a_slot_and_a_deadline_and_no_answer() {
         pair.server.session.answer_taken(other, Ok(payload(pair.codec(), &json!(1))));
         assert!(!pair.server.session.wants_to_transmit());
         pair.assert_empty();
+    }
+}
+
+#[test]
+fn notifications_have_slots_of_their_own() {
+    for mut pair in Pair::both_with(|pair| {
+        pair.server.config.max_in_flight = 2;
+        pair.server.config.max_params = 100;
+    }) {
+        let mut running = Vec::new();
+        for _ in 0..3 {
+            let params = payload(pair.codec(), &json!(["x".repeat(60)]));
+            pair.client.session.notify(pair.now, "note", None, params, None).unwrap();
+            pair.run();
+            let request = pair.server.requests().remove(0);
+            if pair.server.session.has_room_for(&request) {
+                let len = request.params_len();
+                running.push(pair.server.session.take(pair.now, None, None, None, len));
+            }
+        }
+        assert_eq!(running.len(), 1, "their bytes are counted as well");
+
+        // A client that keeps to the cap on requests is not refused.
+        pair.call("one");
+        pair.call("two");
+        pair.run();
+        for request in pair.server.requests() {
+            assert!(pair.server.session.has_room_for(&request));
+            pair.server.session.take(pair.now, request.id, None, None, request.params_len());
+        }
+        assert_eq!(pair.server.session.in_flight(), 3);
+        for id in running {
+            assert!(id.is_notification());
+            pair.server.session.answer_taken(id, Ok(payload(pair.codec(), &json!(null))));
+        }
+        let params = payload(pair.codec(), &json!(["x"]));
+        pair.client.session.notify(pair.now, "note", None, params, None).unwrap();
+        pair.run();
+        let again = pair.server.requests().remove(0);
+        assert!(pair.server.session.has_room_for(&again), "the slot is free again");
+        for id in [1, 3] {
+            pair.answer(RequestId(id), &json!(null));
+        }
+        pair.run();
+        pair.answers();
+        pair.assert_empty();
+    }
+}
+
+#[test]
+fn what_is_sent_beside_the_parameters_is_refused_where_it_is_too_deep_for_the_peer() {
+    let nested = |levels: usize| (0..levels).fold(json!(1), |value, _| json!([value]));
+    for mut pair in Pair::both() {
+        let head = |levels: usize| {
+            let mut head = RequestHead::default();
+            head.meta.insert("k".to_owned(), nested(levels));
+            Some(Box::new(head))
+        };
+        let mut deepest = 0;
+        for levels in 55..=70 {
+            let params = payload(pair.codec(), &json!([]));
+            if pair.client.session.request(pair.now, "m", head(levels), params, None).is_ok() {
+                deepest = levels;
+                pair.run();
+                assert_eq!(pair.take_requests().len(), 1, "{levels}");
+                assert_eq!(pair.closed, None, "the peer takes whatever is sent");
+            }
+        }
+        // The head and the map of values are the first two of 64 levels.
+        assert_eq!(deepest, 62);
     }
 }

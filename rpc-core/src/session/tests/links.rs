@@ -23,7 +23,9 @@ fn a_lost_link_ends_calls_in_flight_as_unknown_and_keeps_the_unsent() {
         assert_eq!(pair.answers(), [(keys[0], Err(lost())), (keys[1], Err(lost()))]);
         assert_eq!(pair.server.cancelled(), ids);
         assert!(!pair.client.session.is_attached());
-        assert!(pair.client.session.poll_transmit().is_none() && !pair.client.session.wants_to_transmit());
+        assert!(
+            pair.client.session.poll_transmit(pair.now).is_none() && !pair.client.session.wants_to_transmit()
+        );
 
         pair.connect();
         let ids = pair.take_requests();
@@ -56,7 +58,7 @@ fn a_cancelled_call_is_forgotten_with_its_link() {
         let first = pair.call("first");
         pair.call("second");
         pair.run();
-        pair.client.session.cancel(first);
+        pair.client.session.cancel(pair.now, first);
         pair.lose();
         assert_eq!(pair.answers(), []);
         pair.connect();
@@ -71,7 +73,7 @@ fn the_end_of_a_session_ends_every_call() {
         let sent = pair.call("m");
         let unsent = pair.call("m");
         let params = payload(pair.codec(), &json!([]));
-        let note = pair.client.session.notify("note", None, params).unwrap().unwrap();
+        let note = pair.client.session.notify(pair.now, "note", None, params, None).unwrap().unwrap();
         pair.run();
         let ids = pair.take_requests();
         let error = Error::new(Code::Unavailable, "closed");
@@ -146,7 +148,7 @@ fn frames_behind_the_hello_wait_for_the_link() {
         session.attach(pending.accept(now, KeepAlive::server(), Welcome::default())).unwrap();
         let Some(Event::Request(request)) = session.poll_event() else { panic!("a request") };
         session.answer(request.id.unwrap(), Ok(request.into_params()));
-        let sent: Vec<_> = std::iter::from_fn(|| session.poll_transmit()).flat_map(messages).collect();
+        let sent: Vec<_> = std::iter::from_fn(|| session.poll_transmit(now)).flat_map(messages).collect();
         assert!(
             matches!(&sent[..], [Message::Welcome(_), Message::Answer { id: RequestId(1), .. }]),
             "{sent:?}"

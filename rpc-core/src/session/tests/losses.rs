@@ -30,7 +30,7 @@ impl Programs {
         let key = self.waiting.iter().find(|(_, known)| **known == name).map(|(key, _)| *key);
         if let Some(key) = key {
             self.waiting.remove(&key);
-            pair.client.session.cancel(key);
+            pair.client.session.cancel(pair.now, key);
         }
     }
 
@@ -182,11 +182,12 @@ impl Side {
             match event {
                 Event::Answered(key, _) => assert!(self.waiting.remove(&key), "{key:?} is not waited for"),
                 Event::Request(request) => {
-                    if let Some(id) = request.id {
+                    let id = request.id.expect("a slot");
+                    if !id.is_notification() {
                         assert!(id.0 > self.last_id, "{id} after {}", self.last_id);
                         self.last_id = id.0;
-                        self.working.insert(id);
                     }
+                    assert!(self.working.insert(id), "{id} is worked on");
                 }
                 Event::Cancelled(id) => assert!(self.working.remove(&id), "{id} is not worked on"),
                 Event::Goaway(_) => {}
@@ -208,7 +209,7 @@ fn run_model(mut pair: Pair, steps: Vec<Step>) {
             }
             Step::Notify { from } => {
                 let (end, side) = sides(&mut pair, &mut client, &mut server, from);
-                if let Some(key) = end.session.notify("m", None, params).unwrap() {
+                if let Some(key) = end.session.notify(end.now, "m", None, params, None).unwrap() {
                     assert!(side.waiting.insert(key), "{key:?} is taken");
                 }
             }
@@ -217,7 +218,7 @@ fn run_model(mut pair: Pair, steps: Vec<Step>) {
                 let key = side.waiting.iter().nth(nth % side.waiting.len().max(1)).copied();
                 if let Some(key) = key {
                     side.waiting.remove(&key);
-                    end.session.cancel(key);
+                    end.session.cancel(end.now, key);
                 }
             }
             Step::Answer { from, nth } => {

@@ -92,7 +92,7 @@ impl Pair {
             Welcome { session: "s1".to_owned(), limits: self.server.config.limits(), ..Welcome::default() };
         let link = pending.accept(self.now, self.server.keep_alive.clone(), welcome);
         self.server.session.attach(link).unwrap();
-        let packet = self.server.session.poll_transmit().unwrap();
+        let packet = self.server.session.poll_transmit(self.now).unwrap();
         let (_, link) =
             await_welcome.handle_packet(self.now, self.client.keep_alive.clone(), packet).unwrap();
         self.client.session.attach(link).unwrap();
@@ -176,7 +176,7 @@ impl Pair {
         let now = self.now;
         for to in [Role::Server, Role::Client] {
             self.end(to.other()).collect(now);
-            while let Some(packet) = self.end(to.other()).session.poll_transmit() {
+            while let Some(packet) = self.end(to.other()).session.poll_transmit(now) {
                 if self.lost_after == Some(0) {
                     return self.lose();
                 }
@@ -282,11 +282,13 @@ impl End {
     }
 
     pub(super) fn collect(&mut self, now: Instant) {
-        while let Some(event) = self.session.poll_event() {
-            if let Event::Request(request) = &event
-                && let Some(id) = request.id.filter(|_| self.takes)
+        while let Some(mut event) = self.session.poll_event() {
+            if let Event::Request(request) = &mut event
+                && self.takes
             {
-                self.session.take(now, Some(id), None, request.timeout(), request.params_len());
+                // A notification is known by its slot from now on.
+                let (asked, len) = (request.timeout(), request.params_len());
+                request.id = Some(self.session.take(now, request.id, None, asked, len));
             }
             self.events.push_back(event);
         }
