@@ -2,6 +2,9 @@
  * The client: what users hold. It dials, makes stubs and calls, and tells what becomes of the connection.
  */
 
+// Those who have not asked for the types of `await using` get them with this client.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { platformSocket } from "#socket";
 import { type Call, type CallOptions, newCall } from "./call.ts";
 import type { Codec, Payload } from "./codec.ts";

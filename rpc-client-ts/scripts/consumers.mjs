@@ -1,0 +1,79 @@
+/**
+ * Compiles the generated file of the fixture, and a program that uses it, as those do who install the package: packed, and
+ * under strict TypeScript 5.9, 6 and 7, for Node and for bundlers.
+ */
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const VERSIONS = ["typescript-5.9", "typescript-6", "typescript"];
+const RESOLUTIONS = [
+  { module: "nodenext" },
+  { module: "esnext", moduleResolution: "bundler" },
+];
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const fixture = join(root, "test/fixture.ts");
+if (!existsSync(fixture)) {
+  console.error("there is no test/fixture.ts: `cargo xtask gen` writes it");
+  process.exit(1);
+}
+
+const folder = mkdtempSync(join(tmpdir(), "trunkline-consumer-"));
+try {
+  install();
+  copyFileSync(fixture, join(folder, "fixture.ts"));
+  copyFileSync(join(root, "test/consumer/app.ts"), join(folder, "app.ts"));
+  let failed = false;
+  for (const version of VERSIONS) {
+    for (const resolution of RESOLUTIONS) failed = !compiles(version, resolution) || failed;
+  }
+  process.exitCode = failed ? 1 : 0;
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+/** Puts the package there as npm would. */
+function install() {
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  const packed = execFileSync(npm, ["pack", "--silent", "--pack-destination", folder], { cwd: root, encoding: "utf8" });
+  const target = join(folder, "node_modules/trunkline");
+  mkdirSync(target, { recursive: true });
+  execFileSync("tar", ["-xzf", join(folder, packed.trim()), "-C", target, "--strip-components=1"]);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+}
+
+function compiles(version, resolution) {
+  const compilerOptions = {
+    ...resolution,
+    target: "es2022",
+    lib: ["es2022", "dom"],
+    types: [],
+    noEmit: true,
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noPropertyAccessFromIndexSignature: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    isolatedModules: true,
+    isolatedDeclarations: true,
+    declaration: true,
+    verbatimModuleSyntax: true,
+    erasableSyntaxOnly: true,
+    allowImportingTsExtensions: true,
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["app.ts", "fixture.ts"] }));
+  const name = `${version} ${resolution.module}`;
+  try {
+    execFileSync(process.execPath, [join(root, "node_modules", version, "bin/tsc"), "-p", folder], { encoding: "utf8" });
+    console.log(`${name}: fine`);
+    return true;
+  } catch (error) {
+    console.error(`${name}:\n${error.stdout}${error.stderr}`);
+    return false;
+  }
+}
