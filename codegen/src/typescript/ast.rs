@@ -92,14 +92,20 @@ impl Type {
     }
 
     /// The intersection of the types, with neighbouring objects made one.
+    ///
+    /// ts-rs writes `{ x: number } & "Point"` for a flattened variant without fields, of which serde makes a field.
     pub(crate) fn intersection(types: impl IntoIterator<Item = Self>) -> Self {
+        let mut types: Vec<Self> = types.into_iter().collect();
+        if types.len() == 1 {
+            return types.swap_remove(0);
+        }
         let mut members: Vec<Self> = Vec::new();
         for ty in types {
             let parts = match ty {
                 Self::Intersection(parts) => parts,
                 ty => vec![ty],
             };
-            for part in parts {
+            for part in parts.into_iter().map(Self::flattened) {
                 match (members.last_mut(), part) {
                     (Some(Self::Object(properties)), Self::Object(more))
                         if are_disjoint(properties, &more) =>
@@ -114,6 +120,17 @@ impl Type {
             0 => Self::name("unknown"),
             1 => members.swap_remove(0),
             _ => Self::Intersection(members),
+        }
+    }
+
+    fn flattened(self) -> Self {
+        match self {
+            Self::Text(name) => {
+                let ty = Self::name("null");
+                Self::Object(vec![Property { docs: Vec::new(), name, optional: false, ty }])
+            }
+            Self::Union(types) => Self::union(types.into_iter().map(Self::flattened)),
+            ty => ty,
         }
     }
 

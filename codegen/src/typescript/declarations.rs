@@ -93,9 +93,25 @@ impl Declarations {
         ty
     }
 
+    /// The names that these types mention, at whatever distance.
+    pub(crate) fn reached<'a>(&'a self, types: impl IntoIterator<Item = &'a Type>) -> BTreeSet<&'a str> {
+        let mut reached = BTreeSet::new();
+        let mut open: Vec<&Type> = types.into_iter().collect();
+        while let Some(ty) = open.pop() {
+            open.extend(ty.children());
+            if let Type::Name(name, _) = ty
+                && let Some(declared) = self.get(name)
+                && reached.insert(declared.name.as_str())
+            {
+                open.push(&declared.body);
+            }
+        }
+        reached
+    }
+
     /// Whether a type mentions a declared name, at whatever distance.
     pub(crate) fn reaches(&self, ty: &Type, name: &str) -> bool {
-        self.search(ty, name, &mut BTreeSet::new())
+        self.reached([ty]).contains(name)
     }
 
     /// Refuses types that TypeScript would have to know before it can know them.
@@ -121,21 +137,6 @@ impl Declarations {
             Type::Object(_) | Type::Array(_) | Type::Tuple(_) => false,
             ty => ty.children().into_iter().any(|inner| self.needs_at_once(inner, name, seen)),
         }
-    }
-
-    fn search<'a>(&'a self, ty: &'a Type, name: &str, seen: &mut BTreeSet<&'a str>) -> bool {
-        if let Type::Name(here, _) = ty {
-            if here == name {
-                return true;
-            }
-            if let Some(declared) = self.get(here)
-                && seen.insert(here)
-                && self.search(&declared.body, name, seen)
-            {
-                return true;
-            }
-        }
-        ty.children().into_iter().any(|inner| self.search(inner, name, seen))
     }
 }
 

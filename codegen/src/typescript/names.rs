@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use trunkline_core::{Description, MethodDescription, ServiceDescription};
 
-use super::declarations::Declarations;
+use super::declarations::{Declarations, Declared};
 use crate::GenerateError;
 
 /// What the file itself imports and uses.
@@ -94,8 +94,13 @@ const TAKEN_BY_STUBS: [(&str, &str); 6] = [
 /// Refuses names that the file cannot hold.
 pub(crate) fn check(description: &Description, declarations: &Declarations) -> Result<(), GenerateError> {
     for declared in declarations.iter() {
-        let clash = description.services.iter().any(|service| service.name == declared.name);
-        let why = clash.then(|| "a service is called so".to_owned()).or_else(|| objection(&declared.name));
+        let is_service = description.services.iter().any(|service| service.name == declared.name);
+        let is_param = |other: &Declared| other.params.iter().any(|param| param.name == declared.name);
+        let why = match declarations.iter().find(|other| is_param(other)) {
+            _ if is_service => Some("a service is called so".to_owned()),
+            Some(other) => Some(format!("a parameter of `{}` is called so", other.rust)),
+            None => objection(&declared.name),
+        };
         if let Some(why) = why {
             let (name, rust) = (declared.name.clone(), declared.rust.clone());
             return Err(GenerateError::TypeName { name, rust, why });

@@ -67,27 +67,37 @@ fn by_name(plans: &BTreeMap<String, Plan>) -> String {
 #[derive(Debug)]
 pub(crate) struct Plans<'a> {
     declarations: &'a Declarations,
+    /// The declared types of which some values hold bytes or whole 64-bit integers, whatever their parameters are.
+    special: BTreeSet<&'a str>,
 }
 
 impl<'a> Plans<'a> {
     pub(crate) fn new(declarations: &'a Declarations) -> Self {
-        Self { declarations }
+        let mut plans = Self { declarations, special: BTreeSet::new() };
+        // Types mention each other in any order, so that one more round may find more.
+        loop {
+            let more =
+                declarations.iter().filter(|it| plans.are_needed_for(&it.body)).map(|it| it.name.as_str());
+            let special = more.collect::<BTreeSet<_>>();
+            if special.len() == plans.special.len() {
+                return plans;
+            }
+            plans.special = special;
+        }
     }
 
     /// Whether values of a type may hold bytes or whole 64-bit integers.
     pub(crate) fn are_needed_for(&self, ty: &Type) -> bool {
-        self.search(ty, &mut BTreeSet::new())
-    }
-
-    fn search(&self, ty: &Type, seen: &mut BTreeSet<Type>) -> bool {
-        if let Some(body) = self.declarations.resolve(ty) {
-            return seen.insert(ty.clone()) && self.search(&body, seen);
-        }
         match ty {
-            Type::Name(..) => is_special(ty),
+            Type::Name(name, args) => {
+                is_special(ty)
+                    || self.special.contains(name.as_str())
+                    || (self.declarations.get(name).is_some()
+                        && args.iter().any(|arg| self.are_needed_for(arg)))
+            }
             Type::TextOf(_) => false,
-            Type::Record(record) => self.search(&record.value, seen),
-            ty => ty.children().into_iter().any(|inner| self.search(inner, seen)),
+            Type::Record(record) => self.are_needed_for(&record.value),
+            ty => ty.children().into_iter().any(|inner| self.are_needed_for(inner)),
         }
     }
 
@@ -161,7 +171,12 @@ impl Planner<'_> {
             let at = std::mem::replace(&mut self.at, rust);
             let plan = self.plan(&declarations.resolve(ty).unwrap_or(resolved))?;
             self.at = at;
-            self.named.insert(instance.clone(), plan.unwrap_or(Plan::Each(Vec::new())));
+            let Some(plan) = plan else {
+                // A parameter is special, but there is nothing of it in the values.
+                self.named.remove(&instance);
+                return Ok(None);
+            };
+            self.named.insert(instance.clone(), plan);
         }
         Ok(Some(Plan::Named(instance)))
     }

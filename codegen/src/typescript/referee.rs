@@ -18,12 +18,7 @@ use self::{
     shape::{Field, Object, Shape, Text},
     ty::{Alternative, alternatives},
 };
-use super::{
-    ast::Type,
-    declarations::Declarations,
-    print::flat,
-    service::{Method, Service},
-};
+use super::{ast::Type, declarations::Declarations, print::flat, service::Service};
 use crate::GenerateError;
 
 /// Compares all types in the signatures of the services, and all that these mention.
@@ -32,12 +27,12 @@ pub(crate) fn check(
     services: &[Service<'_>],
     declarations: &Declarations,
 ) -> Result<(), GenerateError> {
-    let directions = Directions::of(services, declarations);
+    let both_ways = both_ways(services, declarations);
     let referee = |direction, schemas| Referee {
         direction,
         schemas: Schemas(schemas),
         declarations,
-        directions: &directions,
+        both_ways: &both_ways,
         seen: BTreeSet::new(),
     };
     let mut inputs = referee(Direction::Input, &description.inputs);
@@ -103,37 +98,22 @@ impl Place {
     }
 }
 
-/// Which types are sent, and which are received.
-#[derive(Debug)]
-struct Directions {
-    inputs: BTreeSet<String>,
-    outputs: BTreeSet<String>,
-}
-
-impl Directions {
-    fn of(services: &[Service<'_>], declarations: &Declarations) -> Self {
-        let methods = || services.iter().flat_map(|service| &service.methods);
-        let reached = |types: Vec<&Type>| {
-            let is_reached = |name: &str| types.iter().any(|ty| declarations.reaches(ty, name));
-            declarations.iter().filter(|it| is_reached(&it.name)).map(|it| format!("`{}`", it.rust)).collect()
-        };
-        let params =
-            |method: &'_ Method<'_>| method.params.iter().map(|param| param.ty.clone()).collect::<Vec<_>>();
-        let inputs: Vec<Type> = methods().flat_map(params).collect();
-        let outputs = methods().flat_map(|method| [&method.result].into_iter().chain(&method.error));
-        Self { inputs: reached(inputs.iter().collect()), outputs: reached(outputs.collect()) }
-    }
-
-    fn goes_both_ways(&self, owner: &str) -> bool {
-        self.inputs.contains(owner) && self.outputs.contains(owner)
-    }
+/// The Rust types that are both sent and received.
+fn both_ways(services: &[Service<'_>], declarations: &Declarations) -> BTreeSet<String> {
+    let methods = || services.iter().flat_map(|service| &service.methods);
+    let inputs = methods().flat_map(|method| method.params.iter().map(|param| &param.ty));
+    let outputs = methods().flat_map(|method| [&method.result].into_iter().chain(&method.error));
+    let (inputs, outputs) = (declarations.reached(inputs), declarations.reached(outputs));
+    let names = inputs.intersection(&outputs).filter_map(|name| declarations.get(name));
+    names.map(|declared| format!("`{}`", declared.rust)).collect()
 }
 
 struct Referee<'a> {
     direction: Direction,
     schemas: Schemas<'a>,
     declarations: &'a Declarations,
-    directions: &'a Directions,
+    /// What is sent as well as received.
+    both_ways: &'a BTreeSet<String>,
     /// What was compared already, or is about to be: types may be part of themselves.
     seen: BTreeSet<(Type, String)>,
 }
@@ -326,7 +306,7 @@ impl Referee<'_> {
     }
 
     fn mismatch(&self, place: &Place, mismatch: impl Into<String>, advice: &str) -> GenerateError {
-        let advice = if self.directions.goes_both_ways(&place.owner) {
+        let advice = if self.both_ways.contains(&place.owner) {
             format!(
                 "{advice}; it is both sent and received, so if the two differ on purpose, make it two types, and put \
                  `#[data(input)]` on the one that clients send"

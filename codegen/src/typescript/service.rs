@@ -129,8 +129,7 @@ impl<'a> Method<'a> {
     /// `  say(room: string, options?: CallOptions): Call<Message, ChatError>;`
     fn signature(&self) -> String {
         let mut params: Vec<String> = self.params.iter().map(Param::signature).collect();
-        let is_taken = self.params.iter().any(|param| param.name == "options");
-        params.push(format!("{}?: CallOptions", if is_taken { "callOptions" } else { "options" }));
+        params.push(format!("{}?: CallOptions", self.options()));
         let returns = match &self.error {
             Some(error) => format!("Call<{}, {}>", flat(&self.result), flat(error)),
             None => format!("Call<{}>", flat(&self.result)),
@@ -143,6 +142,16 @@ impl<'a> Method<'a> {
         }
         let params: String = params.iter().map(|param| format!("    {param},\n")).collect();
         format!("{docs}  {name}(\n{params}  ): {returns};\n")
+    }
+
+    /// What the options of a call are named beside the parameters.
+    fn options(&self) -> String {
+        let is_taken = |name: &str| self.params.iter().any(|param| param.name == name);
+        let mut name = if is_taken("options") { "callOptions" } else { "options" }.to_owned();
+        while is_taken(&name) {
+            name.push('_');
+        }
+        name
     }
 
     /// `{ p: ["room", "text"], i: 1 }`

@@ -28,7 +28,7 @@ fn what_ts_rs_writes_is_printed_as_a_person_would() {
         ("{ \"type\": \"typing\", user?: string, }", "{ type: \"typing\"; user?: string }"),
         ("{ \"type\": \"said\" } & Input", "{ type: \"said\" } & Input"),
         ("{ a: number, } & { b: string, }", "{ a: number; b: string }"),
-        ("{ a: number, } & ({ b: number, } | \"C\")", "{ a: number } & ({ b: number } | \"C\")"),
+        ("{ a: number, } & ({ b: number, } | \"C\")", "{ a: number } & ({ b: number } | { C: null })"),
         ("{ a: number, } & ({ [key in string]: T })", "{ a: number } & Record<string, T>"),
         // Written by users.
         ("'one' | 'two'", "\"one\" | \"two\""),

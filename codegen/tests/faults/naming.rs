@@ -65,6 +65,17 @@ case! { served,
     pub use contract::UserClient;
 }
 
+case! { shadowed,
+    #[data]
+    pub struct T { id: u8 }
+
+    #[data]
+    pub struct Page<T> { items: Vec<T> }
+
+    #[service]
+    pub trait Pages { async fn get(&self) -> Page<T>; }
+}
+
 case! { unspeakable,
     #[data]
     #[ts(rename = "User-Name")]
@@ -105,6 +116,11 @@ fn names_that_the_file_or_the_language_needs_are_refused() {
         "CallOptions",
         "CallOptions",
         "the generated file uses that name itself",
+    ));
+    refused::<shadowed::PagesClient>(&refused_type(
+        "T",
+        "T",
+        "a parameter of `here::Page<here::T>` is called so",
     ));
     refused::<unspeakable::NamesClient>(&refused_type("Name", "User-Name", "that is no identifier"));
     refused::<reserved::NamesClient>(&refused_type("Void", "void", "that is a word of the language"));
