@@ -23,13 +23,13 @@ pub use trunkline_peer::{
     Attr, AttrKey, AttrName, Call, CallError, CallHead, Connection, ConnectionId, FromCall, Guard, Memory,
     PeerInfo, User, all, any, attr, eq, guard_fn, has, is, memory, not,
 };
+#[cfg(feature = "introspect")]
+#[cfg_attr(docsrs, doc(cfg(feature = "introspect")))]
+pub use trunkline_server::Introspection;
 #[cfg(feature = "server")]
 pub use trunkline_server::{
     Audience, Authenticator, Bound, Credentials, Heartbeat, Hub, Serve, ServeError, Server, ServerBuilder,
 };
-#[cfg(feature = "introspect")]
-#[cfg_attr(docsrs, doc(cfg(feature = "introspect")))]
-pub use trunkline_server::Introspection;
 
 /// The result of a method that has no typed error of its own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

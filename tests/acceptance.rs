@@ -1,13 +1,14 @@
 //! The examples that users know, as far as they can be had today: every line of "accept when" that holds.
 
-use std::sync::{Arc, Mutex};
-
 use trunkline::{
     Attr, CallError, Client, Code, Codec, Connection, Credentials, Error, Result, ResultExt, Server, User,
     Value, attr, data, is, json, service,
 };
 
-use crate::raw::{Raw, serve};
+use crate::{
+    log::Log,
+    raw::{Raw, serve, within},
+};
 
 // A. An echo with an injected user.
 
@@ -66,6 +67,33 @@ async fn a_the_rust_client_gets_its_message_back() {
         let text = mistyped.to_string();
         assert!(text.contains("info.message: invalid type: integer `1`, expected a string"), "{text}");
     }
+}
+
+/// The `main` of the page, where nothing is sealed.
+async fn a_main(addr: std::net::SocketAddr) -> Result<()> {
+    Server::builder()
+        .service(EchoServer::new(EchoService))
+        .auth(|creds: &Credentials| Ok(creds.token().map(|_| User::new("user-123"))))
+        .serve(addr)
+        .await
+}
+
+#[tokio::test]
+async fn a_the_server_of_the_page_serves() {
+    // A port that was free a moment ago.
+    let addr = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let serving = tokio::spawn(a_main(addr));
+    let client = within(async {
+        loop {
+            if let Ok(client) = Client::builder(format!("ws://{addr}/ws")).token("t").connect().await {
+                return client;
+            }
+            assert!(!serving.is_finished());
+        }
+    });
+    let reply = EchoClient::new(&client.await).echo(EchoPayload { message: "Hello, world!".into() }).await;
+    assert_eq!(reply.unwrap().response, "Your message was: 'Hello, world!'");
+    serving.abort();
 }
 
 // B. Guards, session state and rate limits.
@@ -206,27 +234,9 @@ impl Accounts for Leaky {
     }
 }
 
-/// What is written to the log while it is there.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn d_an_error_that_mentions_a_password_is_bare_for_the_client_and_whole_in_the_log() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let (log, _logging) = Log::begin(tracing::Level::INFO);
     let server = Server::builder()
         .service(AccountsServer::new(Leaky))
         .redact(
@@ -240,10 +250,7 @@ async fn d_an_error_that_mentions_a_password_is_bare_for_the_client_and_whole_in
     for token in ["foreign", "own"] {
         let CallError::Rpc(error) = accounts.authenticate(token).await.unwrap_err();
         assert_eq!((error.code(), error.message()), (Code::Internal, "internal error"));
-        let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let reference = error.reference().unwrap();
-        let entry =
-            logged.lines().find(|line| line.contains(reference)).expect("an entry under the reference");
+        let entry = log.entry(error.reference().unwrap());
         assert!(entry.contains("hunter2") && entry.contains("authenticate"), "{entry}");
     }
     let CallError::Rpc(harmless) = accounts.authenticate("x").await.unwrap_err();

@@ -41,7 +41,10 @@ async fn a_client_of_another_version_is_told_so() {
 
 #[tokio::test]
 async fn a_client_of_this_version_or_of_other_services_is_not() {
-    assert_eq!(stale(&json!({ "Shop": ShopClient::SCHEMA.hash(), "Bank": "0123456789abcdef" })).await, Value::Null);
+    assert_eq!(
+        stale(&json!({ "Shop": ShopClient::SCHEMA.hash(), "Bank": "0123456789abcdef" })).await,
+        Value::Null
+    );
     assert_eq!(stale(&json!({})).await, Value::Null);
 }
 
@@ -82,7 +85,11 @@ mod remote {
         let document = ask(server(), None, "rpc.discover").await.unwrap();
         assert_eq!(document["methods"][0]["name"], "offers");
         let text = ask(server(), None, "rpc.typescript").await.unwrap();
-        assert!(text.as_str().unwrap().contains("  /** What is on sale. */\n  offers(options?: CallOptions): Call<string[]>;"));
+        assert!(
+            text.as_str()
+                .unwrap()
+                .contains("  /** What is on sale. */\n  offers(options?: CallOptions): Call<string[]>;")
+        );
     }
 
     #[tokio::test]

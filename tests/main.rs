@@ -5,10 +5,16 @@
 mod acceptance;
 mod bad_input;
 mod by_hand;
+mod clock;
+mod disclosure;
 mod errors;
 mod http;
 mod introspection;
+mod lazy;
 mod lifecycle;
 mod limits;
+mod log;
 mod params;
 mod raw;
+mod settings;
+mod shutdown;

@@ -1,0 +1,77 @@
+//! Settings that cannot work are refused where they are made, and say what to write.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use trunkline::{Client, ClientBuilder, Code, Config, ConnectError, Error, Heartbeat, Server};
+
+fn refused(builder: ClientBuilder) -> ConnectError {
+    let at_once = builder.clone().connect().now_or_never().expect("before anything is dialled").unwrap_err();
+    let server = Server::builder().build().unwrap();
+    let over = builder.clone().over(server.in_memory()).now_or_never();
+    if !matches!(at_once, ConnectError::Url { .. }) {
+        assert_eq!(over.expect("before anything is said").unwrap_err().to_string(), at_once.to_string());
+    }
+    assert_eq!(builder.connect_lazy().unwrap_err().to_string(), at_once.to_string());
+    at_once
+}
+
+#[tokio::test]
+async fn a_client_refuses_what_cannot_work() {
+    let client = || Client::builder("ws://localhost:1");
+    for (builder, rule) in [
+        (client().max_message_size(3), "max_packet"),
+        (client().limits(Config { outbound_mark: 0, ..Config::default() }), "outbound_mark"),
+        (client().call_timeout(Duration::ZERO), "call_timeout"),
+        (client().connect_timeout(Duration::ZERO), "connect_timeout"),
+    ] {
+        let error = refused(builder);
+        assert!(matches!(error, ConnectError::Config(_)) && error.to_string().contains(rule), "{error}");
+    }
+    for (name, value) in [("x y", "z"), ("x-token", "CANARY\r\n")] {
+        let error = refused(client().header(name, value));
+        assert!(matches!(&error, ConnectError::Header(header) if header == name), "{error}");
+        assert!(!format!("{error:?}").contains("CANARY"));
+    }
+    for url in ["ws://localhost:80801", "ws://localhost:x", "ws://[::1]:99999/"] {
+        let error = refused(Client::builder(url));
+        assert!(matches!(error, ConnectError::Url { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_refuses_what_cannot_work() {
+    for (builder, rule) in [
+        (Server::builder().limits(Config { max_frames: 1, ..Config::default() }), "max_frames"),
+        (Server::builder().limits(Config { max_outbound: 1, ..Config::default() }), "max_outbound"),
+        (Server::builder().heartbeat(Heartbeat::every(Duration::ZERO)), "the heartbeat: ping_every"),
+        (
+            Server::builder().heartbeat(Heartbeat::every(Duration::from_secs(1)).timeout(Duration::ZERO)),
+            "the heartbeat: pong_within",
+        ),
+        (Server::builder().login_timeout(Duration::ZERO), "login_timeout"),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert!(error.to_string().contains(rule), "{error}");
+    }
+    let limits = Config { max_params: 10, ..Config::default() };
+    assert!(Server::builder().limits(limits).max_in_flight(7).build().is_ok());
+}
+
+#[tokio::test]
+async fn errors_of_the_set_up_are_errors_that_main_can_return() {
+    let config = Error::from(Server::builder().max_depth(0).build().unwrap_err());
+    assert_eq!((config.code(), config.message()), (Code::Internal, "max_depth is from 1 to 127"));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let serve = Server::builder().serve(taken.local_addr().unwrap()).await.unwrap_err();
+    assert_eq!((serve.code(), serve.message()), (Code::Internal, "cannot listen on this address"));
+    assert!(serve.mentions(["in use"]), "{serve:?}");
+
+    let addr = taken.local_addr().unwrap();
+    drop(taken);
+    let dial = Client::builder(format!("ws://{addr}")).connect().await.unwrap_err();
+    let dial = Error::from(dial);
+    assert_eq!((dial.code(), dial.message()), (Code::Unavailable, "the server cannot be reached"));
+    assert!(dial.mentions(["refused"]), "{dial:?}");
+}
