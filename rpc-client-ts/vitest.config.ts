@@ -12,11 +12,18 @@ const source = (file: string) => fileURLToPath(new URL(`src/${file}`, import.met
 
 const include = ["test/**/*.test.ts"];
 
+/** The sources, for what a generated file imports and for the WebSocket of a platform. */
+const alias = (socket: string) => [
+  { find: "#socket", replacement: source(socket) },
+  { find: /^trunkline$/, replacement: source("index.ts") },
+  { find: /^trunkline\/(.*)$/, replacement: source("$1.ts") },
+];
+
 export default defineConfig({
   test: {
     projects: [
       {
-        resolve: { alias: { "#socket": source("socket.node.ts") } },
+        resolve: { alias: alias("socket.node.ts") },
         test: {
           name: "node",
           include: [...include, "test/**/*.node-test.ts"],
@@ -25,7 +32,7 @@ export default defineConfig({
         },
       },
       {
-        resolve: { alias: { "#socket": source("socket.ts") } },
+        resolve: { alias: alias("socket.ts") },
         server: { fs: { allow: [".."] } },
         test: {
           name: "browser",

@@ -10,10 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const VERSIONS = ["typescript-5.9", "typescript-6", "typescript"];
-const RESOLUTIONS = [
-  { module: "nodenext" },
-  { module: "esnext", moduleResolution: "bundler" },
-];
+const RESOLUTIONS = [{ module: "nodenext" }, { module: "esnext", moduleResolution: "bundler" }];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const fixture = join(root, "test/fixture.ts");
@@ -69,7 +66,9 @@ function compiles(version, resolution) {
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["app.ts", "fixture.ts"] }));
   const name = `${version} ${resolution.module}`;
   try {
-    execFileSync(process.execPath, [join(root, "node_modules", version, "bin/tsc"), "-p", folder], { encoding: "utf8" });
+    execFileSync(process.execPath, [join(root, "node_modules", version, "bin/tsc"), "-p", folder], {
+      encoding: "utf8",
+    });
     console.log(`${name}: fine`);
     return true;
   } catch (error) {

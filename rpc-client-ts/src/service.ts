@@ -23,6 +23,8 @@ export interface ServiceDef<S> extends Revival {
   readonly hash: string;
   /** The methods, by their names in TypeScript. */
   readonly methods: { readonly [K in keyof S]: MethodDef };
+  /** Never there. It lets `S` be inferred also where two copies of this package meet. */
+  readonly type?: S;
 }
 
 /** A method; keys are short because there are many of them. */
