@@ -162,6 +162,7 @@ mod tests {
         json!({ "$ref": format!("{COMPONENTS}{name}") })
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "rows read better with `json!` as it is")]
     fn description(inputs: Value, outputs: Value) -> Description {
         let empty = json!({
             "trunkline": "0", "services": [], "declarations": [], "inputs": inputs, "outputs": outputs

@@ -32,6 +32,28 @@ use crate::GenerateError;
 ///
 /// The same services give the same text, to the byte: sorted by name, with lines that end in `\n`.
 ///
+/// ```
+/// use trunkline::Service;
+/// use trunkline_codegen::{Description, typescript};
+///
+/// # mod chat {
+/// /// Rooms to talk in.
+/// #[trunkline::service]
+/// pub trait Chat {
+///     /// What was said, the latest first.
+///     #[method(idempotent)]
+///     async fn history(&self, room: String, #[default(10)] limit: u32) -> Vec<String>;
+/// }
+/// # }
+/// # use chat::ChatClient;
+///
+/// let file = typescript(&Description::of([ChatClient::SCHEMA]))?;
+/// assert!(file.contains("  /** What was said, the latest first. */\n"));
+/// assert!(file.contains("  history(room: string, limit?: number, options?: CallOptions): Call<string[]>;\n"));
+/// assert!(file.contains("    history: { p: [\"room\", \"limit\"], i: 1 },\n"));
+/// # Ok::<(), trunkline_codegen::GenerateError>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`GenerateError`] for what TypeScript cannot have, or where ts-rs and the wire do not agree.

@@ -171,12 +171,12 @@ impl Planner<'_> {
             let at = std::mem::replace(&mut self.at, rust);
             let plan = self.plan(&declarations.resolve(ty).unwrap_or(resolved))?;
             self.at = at;
-            let Some(plan) = plan else {
-                // A parameter is special, but there is nothing of it in the values.
+            if matches!(plan, None | Some(Plan::Bytes | Plan::BigInt)) {
+                // Shorter than a name for it; nothing at all is left if the values hold nothing of a special parameter.
                 self.named.remove(&instance);
-                return Ok(None);
-            };
-            self.named.insert(instance.clone(), plan);
+                return Ok(plan);
+            }
+            self.named.extend(plan.map(|plan| (instance.clone(), plan)));
         }
         Ok(Some(Plan::Named(instance)))
     }

@@ -10,7 +10,9 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use trunkline::{Bytes, I64, U64, Value, data, service};
+use uuid::Uuid;
 
 type Result<T> = trunkline::Result<T, ChatError>;
 
@@ -32,6 +34,8 @@ pub struct User {
     #[deprecated = "use `name`"]
     pub display_name: String,
     pub role: Role,
+    pub created_at: DateTime<Utc>,
+    pub session: Uuid,
     /// Milliseconds since the epoch: checked to stay within 2^53.
     pub last_seen_ms: i64,
     /// Full 64-bit range.

@@ -88,6 +88,8 @@ export type User = {
   /** @deprecated use `name` */
   displayName: string;
   role: Role;
+  createdAt: string;
+  session: string;
   /** Milliseconds since the epoch: checked to stay within 2^53. */
   lastSeenMs: number;
   /** Full 64-bit range. */
@@ -154,7 +156,7 @@ export interface Moderator {
 
 export const Chat: ServiceDef<Chat> = {
   name: "Chat",
-  hash: "be4ff25c41d83938",
+  hash: "393c5d3bebda5f37",
   revive,
   plans: {
     Attachment: { u: ["kind", { drawing: { o: { value: { a: "Shape" } } }, image: { o: { value: 1 } } }] },
