@@ -746,7 +746,6 @@ export const Kinds: ServiceDef<Kinds> = {
   hash: "77678d9a9ccd540d",
   revive,
   plans: {
-    Amount: 2,
     Attachment: { u: ["kind", { drawing: { o: { value: { a: "Shape" } } }, image: { o: { value: 1 } }, "text-and-number": { o: { value: { t: [0, 2] } } } }] },
     Binary: { o: { bytes: 1, inList: { a: 1 }, inMap: { a: 1 }, inOption: 1, inTuple: { t: [1, 0] }, nullable: 1 } },
     "Column<bigint, Wrapper<Uint8Array>>": { u: ["is", { Both: { o: { it: { o: { left: 2, right: 1 } } } }, Left: { o: { it: 2 } }, Right: { o: { it: 1 } } }] },
@@ -764,7 +763,7 @@ export const Kinds: ServiceDef<Kinds> = {
     Shape: { o: { Big: { o: { signed: 2, unsigned: 2 } }, Group: { a: "Shape" }, Image: 1, Nested: "Shape" } },
     Tree: { o: { children: { a: "Tree" }, nextOne: "Tree", value: 2 } },
     Tuples: { o: { eight: { t: [0, 0, 0, 0, 0, 0, 1, 2] }, seven: { t: [0, 0, 0, 0, 0, 0, 1] } } },
-    Variants: { o: { amount: "Amount", attachment: "Attachment", attachments: { a: "Attachment" }, event: "Event", events: { a: "Event" }, shape: "Shape", shapes: { a: "Shape" } } },
+    Variants: { o: { amount: 2, attachment: "Attachment", attachments: { a: "Attachment" }, event: "Event", events: { a: "Event" }, shape: "Shape", shapes: { a: "Shape" } } },
     Whole: { o: { deep: { a: { a: { a: 2 } } }, inList: { a: 2 }, inMap: { a: 2 }, inOption: 2, inTuple: { t: [0, 2] }, signed: 2, unsigned: 2 } },
     Wrapped: { o: { pair: "Pair", pairs: { a: "Pair" } } },
   },
