@@ -181,11 +181,9 @@ class Connection implements Client {
       const Socket = WebSocket ?? (await platformSocket());
       this.#token = (typeof token === "function" ? await token() : token) ?? undefined;
       if (this.state === "closed") return;
-      this.#link = new Link(new Socket(url, [subprotocol(this.#codec)]), this.#codec, {
+      this.#link = new Link(new Socket(url, [subprotocol(this.#codec)]), this.#codec, this.#session, {
         hello: () => this.#hello(),
-        early: (fill) => this.#session.gather(fill, fill),
         welcomed: (welcome, link) => this.#welcomed(welcome, link),
-        handle: (frame) => this.#session.handle(frame),
         ended: (close) => this.#end(close),
       });
     } catch (error) {
@@ -280,8 +278,7 @@ class Connection implements Client {
     method?: MethodDef,
     revival?: Revival,
   ): Call<unknown, AppError> {
-    const usual = this.#options.timeout ?? CALL_TIMEOUT;
-    const { signal, timeout = usual, meta } = options;
+    const { signal, timeout = this.#options.timeout ?? CALL_TIMEOUT, meta } = options;
     return newCall((resolve, reject) => {
       let giveUp: (() => void) | undefined;
       const abort = () => giveUp?.();
@@ -296,14 +293,15 @@ class Connection implements Client {
         const encoded =
           params === undefined ? undefined : this.#codec.encode(params, method?.x && revival?.revive?.write);
         signal?.addEventListener("abort", abort);
-        const tell = Number.isFinite(timeout) && (options.timeout !== undefined || usual !== CALL_TIMEOUT);
+        // A server does the same by itself.
+        const usual = timeout === CALL_TIMEOUT && options.timeout === undefined;
+        const t = usual || timeout === Infinity ? undefined : timeout;
         giveUp = this.#session.call({
           method: name,
           params: encoded,
           oneway: method?.k === 1,
           timeout,
-          tell,
-          meta,
+          head: t || meta ? { t, m: meta } : undefined,
           end,
         });
       } catch (error) {

@@ -1,6 +1,6 @@
 /**
  * A link: one socket, from the hello to the close. It shakes hands, answers pings, notices silence, and turns packets into
- * frames; whom the frames are for is its user's business.
+ * frames for the session, which outlives it.
  *
  * A browser closes with 1000 or 3000 to 4999 only. Where `docs/protocol.md` says 1003, for a packet of the wrong kind, and
  * 1009, for one that is too large, this client says 4400, everywhere alike.
@@ -8,7 +8,7 @@
 
 import { Broken, type Codec, MAX_FRAMES, type Packet } from "./codec.ts";
 import { decode, type Frame, HELLO, type Hello, PING, PONG, WELCOME, type Welcome } from "./protocol.ts";
-import { DEFAULTS, type Outlet } from "./session.ts";
+import { DEFAULTS, type Outlet, type Session } from "./session.ts";
 import type { Socket, SocketEvent } from "./socket.ts";
 
 /** Why a connection ended. */
@@ -23,12 +23,8 @@ export interface Close {
 export interface LinkUser {
   /** What to say first. */
   hello(): Hello;
-  /** Frames of so many bytes that go along with it. */
-  early(fill: number): Packet[];
   /** The server has accepted. */
   welcomed(welcome: Welcome, link: Link): void;
-  /** A frame has come that is not the link's own. */
-  handle(frame: Frame): void;
   /** Nothing more comes. Is called once. */
   ended(close: Close): void;
 }
@@ -39,6 +35,8 @@ export class Link implements Outlet {
   readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #codec: Codec;
+  /** Whom the frames are from and for. */
+  readonly #session: Session;
   readonly #user: LinkUser;
   #welcomed = false;
   #ended = false;
@@ -47,9 +45,10 @@ export class Link implements Outlet {
   /** What the socket has said of its failure. */
   #trouble = "";
 
-  constructor(socket: Socket, codec: Codec, user: LinkUser) {
+  constructor(socket: Socket, codec: Codec, session: Session, user: LinkUser) {
     this.#socket = socket;
     this.#codec = codec;
+    this.#session = session;
     this.#user = user;
     socket.binaryType = "arraybuffer";
     const on = (type: string, act: (event: SocketEvent) => void) => {
@@ -91,8 +90,8 @@ export class Link implements Outlet {
     }
     const hello = this.#codec.frame([HELLO, this.#user.hello()]);
     // The server need not take more than this before it has answered.
-    const early = this.#user.early((16 << 10) - this.#codec.size(hello) - 1);
-    this.send(this.#codec.join([hello, ...early]));
+    const room = (16 << 10) - this.#codec.size(hello) - 1;
+    this.send(this.#codec.join([hello, ...this.#session.gather(room, room)]));
   }
 
   #take(packet: Packet): void {
@@ -107,7 +106,7 @@ export class Link implements Outlet {
         const frame = decode(this.#codec, bytes);
         if (!this.#welcomed) this.#welcome(frame);
         else if (frame[0] === PING) ping = frame[1];
-        else this.#user.handle(frame);
+        else this.#session.handle(frame);
         if (this.#ended) return;
       }
       // One answer is enough for many.

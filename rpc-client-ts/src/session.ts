@@ -32,10 +32,8 @@ export interface Request {
   readonly oneway: boolean;
   /** How long it may take, in milliseconds; may be infinite. */
   readonly timeout: number;
-  /** Whether the peer is told how long. */
-  readonly tell: boolean;
-  /** What is sent beside the parameters. */
-  readonly meta: Readonly<Record<string, unknown>> | undefined;
+  /** What stands beside the parameters, if anything does. If there is a `t`, it is set to the time that is left at sending. */
+  readonly head: Head | undefined;
   /** Is called once. */
   end(outcome: Outcome): void;
 }
@@ -89,8 +87,8 @@ export class Session {
    * Throws if what stands beside the parameters cannot be encoded.
    */
   call(request: Request): () => void {
-    const { method, params, meta, timeout } = request;
-    const beside = meta ? this.#codec.size(this.#codec.encode({ m: meta })) : 0;
+    const { method, params, head, timeout } = request;
+    const beside = head ? this.#codec.size(this.#codec.encode(head)) : 0;
     const size = params === undefined ? 0 : this.#codec.size(params);
     const failure =
       this.#ended ??
@@ -142,13 +140,12 @@ export class Session {
   end(failure: Failure, lost: string): void {
     this.#ended = failure;
     this.#outlet = undefined;
-    const [sent, unsent] = [[...this.#sent.values()], [...this.#unsent]];
-    this.#sent.clear();
-    this.#unsent.clear();
-    for (const pending of sent) {
+    for (const pending of this.#sent.values()) {
       if (pending) finish(pending, [FAIL, { ...failure, message: lost, executed: true }]);
     }
-    for (const pending of unsent) finish(pending, [FAIL, failure]);
+    for (const pending of this.#unsent) finish(pending, [FAIL, failure]);
+    this.#sent.clear();
+    this.#unsent.clear();
   }
 
   /** Takes in a frame that is not the link's own. Throws if the peer may not send it. */
@@ -156,9 +153,9 @@ export class Session {
     switch (frame[0]) {
       case OK:
       case ERROR: {
-        const message = unavailable(frame[2]);
-        const failure = { code: "UNIMPLEMENTED", message: message ?? "", executed: true };
-        this.#answered(frame[1], message ? [FAIL, failure] : [frame[0], frame[3]]);
+        const [kind, id, head, value] = frame;
+        const message = unavailable(head);
+        this.#answered(id, message ? [FAIL, { code: "UNIMPLEMENTED", message, executed: true }] : [kind, value]);
         break;
       }
       case FAIL:
@@ -251,13 +248,10 @@ export class Session {
   }
 
   #write({ request, deadline }: Pending, id: number): Packet {
-    const { method, params, oneway, tell, meta } = request;
+    const { method, params, oneway, head = 0 } = request;
+    const left = Math.max(0, Math.ceil(deadline - performance.now()));
     const fields: unknown[] = oneway ? [NOTIFY, method] : [REQUEST, id, method];
-    const head: Record<string, unknown> = {};
-    if (tell) head.t = Math.max(0, Math.ceil(deadline - performance.now()));
-    if (meta) head.m = meta;
-    if (tell || meta) fields.push(head);
-    else if (params !== undefined) fields.push(0);
+    if (head || params !== undefined) fields.push(head && head.t !== undefined ? { ...head, t: left } : head);
     return this.#codec.frame(fields, params);
   }
 }

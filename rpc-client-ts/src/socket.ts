@@ -27,7 +27,5 @@ export type SocketClass = new (url: string, protocols: string[]) => Socket;
 
 /** The WebSocket of this platform. */
 export function platformSocket(): SocketClass | Promise<SocketClass> {
-  const { WebSocket } = globalThis;
-  if (!WebSocket) throw new Error("there is no WebSocket here: pass one as an option");
-  return WebSocket as SocketClass;
+  return globalThis.WebSocket as SocketClass;
 }
