@@ -412,6 +412,16 @@ impl DecodeError {
     }
 }
 
+/// The beginning of a text that a peer chose, as it may stand in messages and logs: at most `chars` of its characters,
+/// escaped.
+///
+/// ```
+/// assert_eq!(trunkline_core::shown("a\nb and more", 3), r"a\nb");
+/// ```
+pub fn shown(text: &str, chars: usize) -> String {
+    text.chars().take(chars).flat_map(char::escape_debug).collect()
+}
+
 /// The beginning of `text`, of at most `len` bytes.
 fn cut(mut text: String, len: usize) -> String {
     let mut end = text.len().min(len);

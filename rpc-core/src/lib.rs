@@ -29,7 +29,7 @@ pub use describe::{
 };
 pub use error::{
     AnyError, AppError, CloseCode, CloseReason, Code, ConfigError, DecodeError, EncodeError, Error, Fault,
-    Never, ProtocolError, ResultExt,
+    Never, ProtocolError, ResultExt, shown,
 };
 pub use link::{AwaitHello, AwaitWelcome, KeepAlive, Link, PendingHello};
 pub use message::{

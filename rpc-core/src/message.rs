@@ -255,6 +255,15 @@ pub enum Target {
 /// The largest head in bytes: it is decoded before anybody knows whether the call is let in, into many times its size.
 pub(crate) const MAX_HEAD: usize = 16 << 10;
 
+/// A head, as a map with one-letter keys.
+pub(crate) trait Head: Serialize + Sized {
+    /// The head in `map`; `None` if a known key has another type.
+    fn from_map(map: Map<String, Value>) -> Option<Self>;
+
+    /// Whether there is anything to write.
+    fn is_empty(&self) -> bool;
+}
+
 /// What stands between the method's name and the parameters, where there is anything. It takes at most 16 KiB.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RequestHead {
@@ -290,7 +299,21 @@ impl RequestHead {
         }
     }
 
-    pub(crate) fn from_map(map: Map<String, Value>) -> Option<Self> {
+    fn len(&self) -> usize {
+        let options = [
+            self.timeout.is_some(),
+            self.capability.is_some(),
+            self.promise.is_some(),
+            self.idempotency.is_some(),
+        ];
+        let lists = [!self.caps.is_empty(), !self.streams.is_empty(), !self.refs.is_empty()];
+        let others = [!self.meta.is_empty(), self.keep];
+        options.into_iter().chain(lists).chain(others).map(usize::from).sum()
+    }
+}
+
+impl Head for RequestHead {
+    fn from_map(map: Map<String, Value>) -> Option<Self> {
         let mut head = Self::default();
         for (key, value) in map {
             match key.as_str() {
@@ -309,21 +332,8 @@ impl RequestHead {
         Some(head)
     }
 
-    /// Whether there is anything to write.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    fn len(&self) -> usize {
-        let options = [
-            self.timeout.is_some(),
-            self.capability.is_some(),
-            self.promise.is_some(),
-            self.idempotency.is_some(),
-        ];
-        let lists = [!self.caps.is_empty(), !self.streams.is_empty(), !self.refs.is_empty()];
-        let others = [!self.meta.is_empty(), self.keep];
-        options.into_iter().chain(lists).chain(others).map(usize::from).sum()
     }
 }
 
@@ -371,7 +381,14 @@ pub struct ValueHead {
 }
 
 impl ValueHead {
-    pub(crate) fn from_map(map: Map<String, Value>) -> Option<Self> {
+    fn len(&self) -> usize {
+        let lists = [!self.caps.is_empty(), !self.streams.is_empty(), self.position.is_some()];
+        lists.into_iter().map(usize::from).sum()
+    }
+}
+
+impl Head for ValueHead {
+    fn from_map(map: Map<String, Value>) -> Option<Self> {
         let mut head = Self::default();
         for (key, value) in map {
             match key.as_str() {
@@ -384,14 +401,8 @@ impl ValueHead {
         Some(head)
     }
 
-    /// Whether there is anything to write.
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    fn len(&self) -> usize {
-        let lists = [!self.caps.is_empty(), !self.streams.is_empty(), self.position.is_some()];
-        lists.into_iter().map(usize::from).sum()
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     codec::{self, Codec, JsonReader, MsgpackReader},
-    error::{DecodeError, EncodeError, Error},
+    error::{DecodeError, EncodeError, Error, shown},
     payload::{self, Payload},
     schema::ParamSchema,
 };
@@ -177,7 +177,10 @@ impl<'a> Source<'a> {
                 while more {
                     let name = reader.str().ok_or_else(no_name)?;
                     if !reader.take(b':') {
-                        return Err(DecodeError::new(format!("parameter `{}` has no value", shown(&name))));
+                        return Err(DecodeError::new(format!(
+                            "parameter `{}` has no value",
+                            shown(&name, 64)
+                        )));
                     }
                     named.insert(&name, reader.skip()?)?;
                     more = reader.take(b',');
@@ -231,7 +234,7 @@ impl<'a, 's> Named<'a, 's> {
         let Some(slot) = index.and_then(|index| self.values.get_mut(index)) else {
             let names: Vec<&str> = self.schema.iter().map(|param| param.name).collect();
             let message =
-                format!("unknown parameter `{}`: the method takes ({})", shown(name), names.join(", "));
+                format!("unknown parameter `{}`: the method takes ({})", shown(name, 64), names.join(", "));
             return Err(DecodeError::new(message));
         };
         match slot.replace(value) {
@@ -244,11 +247,6 @@ impl<'a, 's> Named<'a, 's> {
 /// What null means for a type, if anything; the same in every codec.
 fn null<T: DeserializeOwned>() -> Result<T, DecodeError> {
     codec::decode(Codec::Json, b"null", 1)
-}
-
-/// The beginning of a name that the peer chose.
-fn shown(name: &str) -> String {
-    name.chars().take(64).flat_map(char::escape_debug).collect()
 }
 
 fn no_name() -> DecodeError {

@@ -53,6 +53,15 @@ impl Payload {
         Self { codec, depth: DEFAULT_DEPTH, body: Body::Shared(bytes.into()) }
     }
 
+    /// A value that is nothing.
+    pub fn null(codec: Codec) -> Self {
+        let null: &'static [u8] = match codec {
+            Codec::Json => b"null",
+            Codec::MessagePack => b"\xc0",
+        };
+        Self::new(codec, null)
+    }
+
     /// Wraps a [`buffer`].
     pub(crate) fn encoded(codec: Codec, buffer: Vec<u8>) -> Self {
         Self { codec, depth: DEFAULT_DEPTH, body: Body::Encoded(buffer) }

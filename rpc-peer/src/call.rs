@@ -110,10 +110,6 @@ impl Exchange {
 
     fn understood(&self, outcome: Outcome) -> Outcome {
         match (outcome, self.pending.kind) {
-            // A oneway call is answered with nothing at all.
-            (Ok(value), _) if value.bytes().is_empty() => {
-                Payload::encode(value.codec(), &()).map_err(|error| misunderstood(&error).into())
-            }
             (Err(Failure::Rpc(error)), CallKind::Idempotent) => Err(error.of_idempotent().into()),
             (outcome, _) => outcome,
         }

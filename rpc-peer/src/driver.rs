@@ -14,7 +14,7 @@ use std::{
 };
 
 use trunkline_core::{
-    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, MethodSchema, Outcome, Packet,
+    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, MethodSchema, Outcome, Packet, Payload,
     ProtocolError, Request, RequestId, Session,
 };
 
@@ -231,7 +231,7 @@ impl<T: Transport> Driver<T> {
                     self.waiting += 1;
                 }
             }
-            Ok(None) => call.complete(Ok(nothing(self.session.codec()))),
+            Ok(None) => call.complete(Ok(Payload::null(self.session.codec()))),
             Err(error) => call.complete(Err(error.into())),
         }
     }
@@ -546,11 +546,6 @@ impl<T: Transport> Future for Driver<T> {
         }
         self.poll_close(cx)
     }
-}
-
-/// The value of an answer that has none.
-fn nothing(codec: trunkline_core::Codec) -> trunkline_core::Payload {
-    trunkline_core::Payload::new(codec, Vec::new())
 }
 
 /// Counts refusals in a window of one second.

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use trunkline_core::{Code, ConfigError, Error, MethodSchema, Outcome, Request, ServiceSchema};
+use trunkline_core::{Code, ConfigError, Error, MethodSchema, Outcome, Request, ServiceSchema, shown};
 
 use crate::{
     causes::causes,
@@ -122,8 +122,7 @@ impl Router {
             return Err(Refusal { error: Error::unauthenticated(), penalty: Penalty::None });
         }
         route.ok_or_else(|| {
-            let name: String = name.chars().take(64).flat_map(char::escape_debug).collect();
-            let error = Error::new(Code::Unimplemented, format!("there is no method `{name}`"));
+            let error = Error::new(Code::Unimplemented, format!("there is no method `{}`", shown(name, 64)));
             Refusal { error, penalty: Penalty::None }
         })
     }

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::Full;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use trunkline_core::Subprotocol;
+use trunkline_core::{Subprotocol, shown};
 
 use crate::server::Inner;
 
@@ -116,9 +116,8 @@ fn check_upgrade(server: &Inner, request: &Request<Incoming>) -> Result<Accepted
         return Err(Refusal::NotFound);
     }
     if let Err(origin) = server.origins.check(headers) {
-        let shown: String = origin.chars().take(128).flat_map(char::escape_debug).collect();
         tracing::warn!(
-            origin = shown,
+            origin = shown(&origin, 128),
             "a page of another origin was refused: `.allow_origins([..])` would let it in"
         );
         return Err(Refusal::Origin);

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::native::Head;
 use crate::{
     codec::{self, Codec, JsonReader, LARGEST_SAFE, MsgpackReader},
     error::{DecodeError, ProtocolError},
-    message::{MAX_HEAD, Name},
+    message::{Head, MAX_HEAD, Name},
 };
 
 /// How deep the fixed parts of a frame may be nested: application data in a head is the deepest.

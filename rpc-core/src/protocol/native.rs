@@ -2,14 +2,13 @@
 
 use bytes::{Buf, Bytes};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{Around, ValueKind, fields::Fields};
 use crate::{
     codec::{self, Codec},
     error::{Error, ProtocolError},
     message::{
-        Failure, Message, Outcome, Publication, Request, RequestHead, RequestId, ValueHead, WireError,
+        Failure, Head, Message, Outcome, Publication, Request, RequestHead, RequestId, ValueHead, WireError,
     },
     payload::{DEFAULT_DEPTH, HEADROOM, Payload},
 };
@@ -39,32 +38,6 @@ impl From<ValueKind> for u64 {
             ValueKind::Ok => OK,
             ValueKind::App => ERROR,
         }
-    }
-}
-
-/// A head as a map with one-letter keys.
-pub(super) trait Head: Serialize + Sized {
-    fn from_map(map: Map<String, Value>) -> Option<Self>;
-    fn is_empty(&self) -> bool;
-}
-
-impl Head for RequestHead {
-    fn from_map(map: Map<String, Value>) -> Option<Self> {
-        Self::from_map(map)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-impl Head for ValueHead {
-    fn from_map(map: Map<String, Value>) -> Option<Self> {
-        Self::from_map(map)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.is_empty()
     }
 }
 
@@ -149,18 +122,11 @@ fn error(fields: &mut Fields<'_>) -> Result<Error, ProtocolError> {
 /// The payload in this range of the frame; null if there is none. The frame's memory becomes the payload's.
 fn within(codec: Codec, mut frame: Bytes, (start, end): (u32, u32)) -> Payload {
     if start == end {
-        return null(codec);
+        return Payload::null(codec);
     }
     frame.truncate(end as usize);
     frame.advance(start as usize);
     Payload::new(codec, frame)
-}
-
-fn null(codec: Codec) -> Payload {
-    match codec {
-        Codec::Json => Payload::new(codec, &b"null"[..]),
-        Codec::MessagePack => Payload::new(codec, &b"\xc0"[..]),
-    }
 }
 
 pub(super) fn encode(codec: Codec, message: &Message, body: &mut Vec<u8>) {

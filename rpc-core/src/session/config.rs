@@ -82,7 +82,7 @@ impl Default for Config {
             max_depth: DEFAULT_DEPTH,
             max_in_flight: 1024,
             max_params: 4 << 20,
-            call_timeout: Duration::from_secs(30),
+            call_timeout: Self::CALL_TIMEOUT,
             outbound_mark: 256 << 10,
             max_outbound: 1 << 20,
         }
@@ -90,6 +90,9 @@ impl Default for Config {
 }
 
 impl Config {
+    /// How long a call may take unless something else is said, at either end: 30 s.
+    pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
     /// Refuses what cannot work.
     ///
     /// # Errors

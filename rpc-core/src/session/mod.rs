@@ -25,7 +25,7 @@ use self::{
 };
 use crate::{
     codec::Codec,
-    error::{Code, Error, ProtocolError},
+    error::{Code, Error, ProtocolError, shown},
     link::Link,
     message::{
         Failure, Goaway, MAX_HEAD, Message, Outcome, Request, RequestHead, RequestId, Target, ValueHead,
@@ -545,7 +545,7 @@ impl Session {
             let oneway = next.oneway;
             let ended = match self.send_waited(key, next) {
                 Ok(()) if !oneway => continue,
-                Ok(()) => Ok(Payload::new(self.codec(), Vec::new())),
+                Ok(()) => Ok(Payload::null(self.codec())),
                 Err(error) => Err(error.into()),
             };
             self.outgoing.finish(key);
@@ -682,8 +682,7 @@ fn not_available_in_value(head: &ValueHead) -> Option<String> {
 }
 
 fn unknown_key(key: &str) -> String {
-    let shown: String = key.chars().take(16).flat_map(char::escape_debug).collect();
-    format!("the head's key {shown} is not known here")
+    format!("the head's key {} is not known here", shown(key, 16))
 }
 
 #[cfg(test)]

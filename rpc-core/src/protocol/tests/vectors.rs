@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::{
     AwaitHello, Config, Failure, Hello, I64, KeepAlive, Publication, Request, Role, Session, U64, Welcome,
-    message::{RequestHead, ValueHead, WireError},
+    message::{Head, RequestHead, ValueHead, WireError},
 };
 
 const JSON: Protocol = Protocol::Native(Codec::Json);

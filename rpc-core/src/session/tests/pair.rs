@@ -388,7 +388,6 @@ pub(super) fn payload(codec: Codec, value: &Value) -> Payload {
 /// What a call has ended with; a notification that has left is null.
 pub(super) fn plain(outcome: Outcome) -> Result<Value, Error> {
     match outcome {
-        Ok(value) if value.bytes().is_empty() => Ok(Value::Null),
         Ok(value) => Ok(value.decode().unwrap()),
         Err(Failure::App(value)) => panic!("an error of the application: {value:?}"),
         Err(Failure::Rpc(error)) => Err(error),
