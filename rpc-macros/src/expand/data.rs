@@ -20,11 +20,36 @@ pub(crate) fn data(data: &Data) -> TokenStream {
         Some(_) => error(data, &private),
     };
     let assertions = assertions(data, &private);
+    let serialize = is_unit(data).then(|| serialize_unit(data, &private));
     quote! {
         #assertions
         #derives
         #item
+        #serialize
         #wire
+    }
+}
+
+/// Whether this is a struct without fields that is itself on the wire.
+fn is_unit(data: &Data) -> bool {
+    matches!(&data.item.data, syn::Data::Struct(it) if matches!(it.fields, Fields::Unit))
+        && data.converted().is_none()
+}
+
+/// Nothing is null in JSON. In MessagePack serde would have it be an empty list, which is not what TypeScript is told.
+fn serialize_unit(data: &Data, private: &Private) -> TokenStream {
+    let (impl_generics, ty_generics, where_clause) = data.item.generics.split_for_impl();
+    let ident = &data.item.ident;
+    let conditions = conditions(&data.item.attrs);
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #impl_generics #private::serde::Serialize for #ident #ty_generics #where_clause {
+            fn serialize<__S: #private::serde::Serializer>(&self, serializer: __S) -> ::core::result::Result<__S::Ok, __S::Error> {
+                serializer.serialize_unit()
+            }
+        }
     }
 }
 
@@ -45,8 +70,9 @@ fn derives(data: &Data, private: &Private) -> TokenStream {
             #[schemars(crate = #schemars)]
         }
     });
+    let serialize = (!is_unit(data)).then(|| quote!(#private::serde::Serialize,));
     quote! {
-        #[derive(#private::serde::Serialize, #private::serde::Deserialize)]
+        #[derive(#serialize #private::serde::Deserialize)]
         #[serde(crate = #serde)]
         #schema
         #tagging

@@ -360,3 +360,29 @@ fn thiserror_may_write_the_conversion() {
     );
     assert!(!crate::expand_data(quote!(error), &item).to_string().contains("convert :: From"));
 }
+
+/// In MessagePack serde's derive would write an empty list, and TypeScript is told that it is null.
+#[test]
+fn a_struct_without_fields_is_null_in_every_codec() {
+    let expanded = |item: TokenStream| crate::expand_data(TokenStream::new(), &item).to_string();
+    let unit = expanded(quote!(
+        struct Nothing;
+    ));
+    assert!(unit.contains("serializer . serialize_unit ()"), "{unit}");
+    assert!(!unit.contains("serde :: Serialize ,"), "{unit}");
+    for item in [
+        quote!(
+            struct Nothing {}
+        ),
+        quote!(
+            struct Nothing();
+        ),
+        quote!(
+            #[serde(from = "u8", into = "u8")]
+            struct Nothing;
+        ),
+    ] {
+        let other = expanded(item);
+        assert!(other.contains("serde :: Serialize ,") && !other.contains("serialize_unit"), "{other}");
+    }
+}
