@@ -100,7 +100,7 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `public` | may be called before the login, so that its user is an `Option<User>` | after the login only |
 /// | `idempotent` | a second run does no harm, so that a client may send it again when the answer was lost | sent once |
 /// | `oneway` | has no answer: the method returns nothing | answered |
-/// | `timeout = "5s"` | how long a call may take | the deadline of the server |
+/// | `timeout = "5s"` | how long a call may take | the usual deadline of each end |
 ///
 /// A duration is a number and a unit: `ms`, `s`, `m`, `h` or `d`, as in `250ms` or `0.5m`.
 #[proc_macro_attribute]

@@ -125,10 +125,10 @@ impl Connection {
         user: Option<User>,
         host: Option<Arc<dyn Host>>,
     ) -> Self {
-        let logged_in = user.is_some();
+        let expires = expires(user.as_ref());
         let state = Mutex::new(State { user, attrs: Attrs::default() });
         let conn = Self(Arc::new(Inner { id, peer, handle, state, host }));
-        if logged_in {
+        if expires {
             conn.0.handle.push(Wish::LoggedIn);
         }
         conn
@@ -156,9 +156,12 @@ impl Connection {
             let message = "this session belongs to another user: open a connection of its own";
             return Err(trunkline_core::Error::new(trunkline_core::Code::PermissionDenied, message));
         }
+        let expires = expires(Some(&user)) || expires(state.user.as_ref());
         state.user = Some(user);
         drop(state);
-        self.0.handle.push(Wish::LoggedIn);
+        if expires {
+            self.0.handle.push(Wish::LoggedIn);
+        }
         if let Some(host) = &self.0.host {
             host.logged_in(self);
         }
@@ -232,6 +235,11 @@ impl Connection {
         // Nothing that holds this lock can panic half-way through a change.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a login has an end, of which the driver has to be told.
+fn expires(user: Option<&User>) -> bool {
+    user.is_some_and(|user| user.expiry().is_some())
 }
 
 impl AsHandle for Connection {

@@ -80,7 +80,7 @@ pub(crate) enum Wish {
     /// The caller has dropped its call.
     Cancel(Arc<Pending>),
     Close(Box<CloseReason>),
-    /// The peer has logged in, or has been logged in for longer.
+    /// The peer's login has an end, or another one than before.
     LoggedIn,
     /// A method was refused after it had seemed to run, because its guard had to wait.
     Punish(Penalty),
@@ -516,11 +516,10 @@ impl Pending {
 
     /// The caller has lost interest: tells the driver, if it may have the call and has not answered it.
     pub(crate) fn give_up(self: &Arc<Self>) {
-        let answered = {
+        let (answered, _waker) = {
             let mut slot = self.lock();
             slot.dropped = true;
-            slot.waker = None;
-            slot.outcome.is_some()
+            (slot.outcome.is_some(), slot.waker.take())
         };
         if !answered {
             self.handle.push(Wish::Cancel(Arc::clone(self)));
