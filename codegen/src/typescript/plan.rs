@@ -108,7 +108,12 @@ impl<'a> Plans<'a> {
         at: &str,
         named: &mut BTreeMap<String, Plan>,
     ) -> Result<Option<Plan>, GenerateError> {
-        Planner { plans: self, at: at.to_owned(), named }.plan(ty)
+        let mut planner = Planner { plans: self, at: at.to_owned(), named, depth: 0, later: Vec::new() };
+        let plan = planner.plan(ty)?;
+        while let Some(ty) = planner.later.pop() {
+            planner.make_named(&ty)?;
+        }
+        Ok(plan)
     }
 }
 
@@ -122,7 +127,14 @@ struct Planner<'p> {
     /// The method, or the Rust type, that the type at hand is part of.
     at: String,
     named: &'p mut BTreeMap<String, Plan>,
+    /// How many types with a name the type at hand is inside of.
+    depth: usize,
+    /// Types that were too deep to be planned at once.
+    later: Vec<Type>,
 }
+
+/// How many types inside each other are planned at once: the stack has an end.
+const DEPTH: usize = 32;
 
 /// A member of a union that is no union itself.
 struct Member {
@@ -140,7 +152,7 @@ impl Planner<'_> {
         match ty {
             ty if ty.is("bigint") => Ok(Some(Plan::BigInt)),
             ty if ty.is("Uint8Array") => Ok(Some(Plan::Bytes)),
-            Type::Name(name, _) => self.named(name, ty),
+            Type::Name(..) => self.named(ty),
             Type::Array(element) => self.all(element),
             Type::Record(record) => self.all(&record.value),
             Type::Tuple(elements) => {
@@ -157,28 +169,44 @@ impl Planner<'_> {
         }
     }
 
-    fn named(&mut self, name: &str, ty: &Type) -> Result<Option<Plan>, GenerateError> {
-        let declarations = self.plans.declarations;
-        let resolved = declarations.resolved(ty);
+    fn named(&mut self, ty: &Type) -> Result<Option<Plan>, GenerateError> {
+        let resolved = self.plans.declarations.resolved(ty);
         if is_special(&resolved) {
             return self.plan(&resolved);
         }
         let instance = flat(ty);
-        if !self.named.contains_key(&instance) {
-            // Keeps its place while the plan is made, for a type may be part of itself.
-            self.named.insert(instance.clone(), Plan::Each(Vec::new()));
-            let rust = declarations.get(name).map_or_else(String::new, |it| format!("`{}`", it.rust));
-            let at = std::mem::replace(&mut self.at, rust);
-            let plan = self.plan(&declarations.resolve(ty).unwrap_or(resolved))?;
-            self.at = at;
-            if matches!(plan, None | Some(Plan::Bytes | Plan::BigInt)) {
-                // Shorter than a name for it; nothing at all is left if the values hold nothing of a special parameter.
-                self.named.remove(&instance);
-                return Ok(plan);
-            }
-            self.named.extend(plan.map(|plan| (instance.clone(), plan)));
+        if self.named.contains_key(&instance) {
+            return Ok(Some(Plan::Named(instance)));
+        }
+        // Keeps its place while the plan is made, for a type may be part of itself.
+        self.named.insert(instance.clone(), Plan::Each(Vec::new()));
+        if self.depth == DEPTH {
+            self.later.push(ty.clone());
+            return Ok(Some(Plan::Named(instance)));
+        }
+        self.depth += 1;
+        let plan = self.make_named(ty)?;
+        self.depth -= 1;
+        if matches!(plan, None | Some(Plan::Bytes | Plan::BigInt)) {
+            // Shorter than a name for it; nothing at all is left if the values hold nothing of a special parameter.
+            self.named.remove(&instance);
+            return Ok(plan);
         }
         Ok(Some(Plan::Named(instance)))
+    }
+
+    fn make_named(&mut self, ty: &Type) -> Result<Option<Plan>, GenerateError> {
+        let declarations = self.plans.declarations;
+        let Some(body) = declarations.resolve(ty) else { return Ok(None) };
+        let rust = match ty {
+            Type::Name(name, _) => declarations.get(name).map(|it| format!("`{}`", it.rust)),
+            _ => None,
+        };
+        let at = std::mem::replace(&mut self.at, rust.unwrap_or_default());
+        let plan = self.plan(&body)?;
+        self.at = at;
+        self.named.extend(plan.iter().map(|plan| (flat(ty), plan.clone())));
+        Ok(plan)
     }
 
     fn all(&mut self, ty: &Type) -> Result<Option<Plan>, GenerateError> {

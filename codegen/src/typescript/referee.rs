@@ -34,6 +34,8 @@ pub(crate) fn check(
         declarations,
         both_ways: &both_ways,
         seen: BTreeSet::new(),
+        depth: 0,
+        later: Vec::new(),
     };
     let mut inputs = referee(Direction::Input, &description.inputs);
     let mut outputs = referee(Direction::Output, &description.outputs);
@@ -50,7 +52,8 @@ pub(crate) fn check(
             }
         }
     }
-    Ok(())
+    inputs.finish()?;
+    outputs.finish()
 }
 
 /// Which way a value goes, as the service sees it.
@@ -116,13 +119,45 @@ struct Referee<'a> {
     both_ways: &'a BTreeSet<String>,
     /// What was compared already, or is about to be: types may be part of themselves.
     seen: BTreeSet<(Type, String)>,
+    /// How many types the ones at hand are inside of.
+    depth: usize,
+    /// What was too deep to be compared at once.
+    later: Vec<(Type, Value, Place, Null)>,
 }
 
+/// How many types inside each other are compared at once: the stack has an end.
+const DEPTH: usize = 32;
+
 impl Referee<'_> {
+    /// Compares what was left for later.
+    fn finish(&mut self) -> Result<(), GenerateError> {
+        while let Some((ty, schema, place, null)) = self.later.pop() {
+            self.compare_now(&ty, &schema, &place, null)?;
+        }
+        Ok(())
+    }
+
     fn compare(&mut self, ty: &Type, schema: &Value, place: &Place, null: Null) -> Result<(), GenerateError> {
         if !self.seen.insert((ty.clone(), schema.to_string())) {
             return Ok(());
         }
+        if self.depth == DEPTH {
+            self.later.push((ty.clone(), schema.clone(), place.clone(), null));
+            return Ok(());
+        }
+        self.depth += 1;
+        let result = self.compare_now(ty, schema, place, null);
+        self.depth -= 1;
+        result
+    }
+
+    fn compare_now(
+        &mut self,
+        ty: &Type,
+        schema: &Value,
+        place: &Place,
+        null: Null,
+    ) -> Result<(), GenerateError> {
         let types = alternatives(ty, self.declarations);
         let mut shapes = self.schemas.shapes(schema);
         let is_anything = types.iter().any(|it| it.shape == Shape::Anything);

@@ -73,10 +73,10 @@ impl<'a> Service<'a> {
 
     /// `export const Chat: ServiceDef<Chat> = { … };`
     pub(crate) fn descriptor(&self, plans: &Plans<'_>) -> Result<Descriptor, GenerateError> {
-        let mut named = BTreeMap::new();
+        let (mut named, mut sent) = (BTreeMap::new(), BTreeMap::new());
         let (mut methods, mut revives) = (String::new(), false);
         for method in &self.methods {
-            let line = method.descriptor(&self.of.name, plans, &mut named)?;
+            let line = method.descriptor(&self.of.name, plans, &mut named, &mut sent)?;
             revives |= line.revives;
             methods += &format!("    {}: {},\n", key(&camel(&method.of.name)), line.text);
         }
@@ -160,6 +160,7 @@ impl<'a> Method<'a> {
         service: &str,
         plans: &Plans<'_>,
         named: &mut BTreeMap<String, Plan>,
+        sent: &mut BTreeMap<String, Plan>,
     ) -> Result<Descriptor, GenerateError> {
         let at = format!("`{service}::{}`", self.of.name);
         let mut keys = Vec::new();
@@ -180,7 +181,7 @@ impl<'a> Method<'a> {
         }
         for param in &self.params {
             // Parameters say themselves what they are, but the service reads them by the same types.
-            plans.of(&param.ty, &at, &mut BTreeMap::new())?;
+            plans.of(&param.ty, &at, sent)?;
         }
         let result = plans.of(&self.result, &at, named)?;
         let error = self.error.as_ref().map(|error| plans.of(error, &at, named)).transpose()?.flatten();
