@@ -1,10 +1,10 @@
 /**
- * Compiles the generated file of the fixture, and a program that uses it, as those do who install the package: packed, and
- * under strict TypeScript 5.9, 6 and 7, for Node and for bundlers.
+ * Compiles the generated file of the fixture, a program that uses it, and the examples of README.md, as those do who install
+ * the package: packed, and under strict TypeScript 5.9, 6 and 7, for Node and for bundlers.
  */
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,14 +23,27 @@ const folder = mkdtempSync(join(tmpdir(), "trunkline-consumer-"));
 try {
   install();
   copyFileSync(fixture, join(folder, "fixture.ts"));
-  copyFileSync(join(root, "test/consumer/app.ts"), join(folder, "app.ts"));
+  for (const file of ["app.ts", "rpc.ts"]) copyFileSync(join(root, "test/consumer", file), join(folder, file));
+  writeFileSync(join(folder, "readme.ts"), examples());
   let failed = false;
   for (const version of VERSIONS) {
-    for (const resolution of RESOLUTIONS) failed = !compiles(version, resolution) || failed;
+    for (const resolution of RESOLUTIONS) {
+      // What an example exports need not be annotated.
+      const all = [compiles(version, resolution, "app.ts", true), compiles(version, resolution, "readme.ts", false)];
+      failed ||= all.includes(false);
+    }
   }
   process.exitCode = failed ? 1 : 0;
 } finally {
   rmSync(folder, { recursive: true });
+}
+
+/** The examples of README.md as one module, with what they take for granted. */
+function examples() {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const blocks = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
+  const given = ["signal: AbortSignal", ...["retry", "wait", "again"].map((name) => `${name}: (it?: unknown) => void`)];
+  return [...given.map((it) => `declare const ${it};\n`), ...blocks].join("\n");
 }
 
 /** Puts the package there as npm would. */
@@ -43,7 +56,7 @@ function install() {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
 }
 
-function compiles(version, resolution) {
+function compiles(version, resolution, file, isolatedDeclarations) {
   const compilerOptions = {
     ...resolution,
     target: "es2022",
@@ -57,14 +70,14 @@ function compiles(version, resolution) {
     noUnusedLocals: true,
     noUnusedParameters: true,
     isolatedModules: true,
-    isolatedDeclarations: true,
+    isolatedDeclarations,
     declaration: true,
     verbatimModuleSyntax: true,
     erasableSyntaxOnly: true,
     allowImportingTsExtensions: true,
   };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["app.ts", "fixture.ts"] }));
-  const name = `${version} ${resolution.module}`;
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [file] }));
+  const name = `${version}, ${resolution.module}, ${file}`;
   try {
     execFileSync(process.execPath, [join(root, "node_modules", version, "bin/tsc"), "-p", folder], {
       encoding: "utf8",

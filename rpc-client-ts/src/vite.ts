@@ -20,19 +20,22 @@ export interface TrunklineOptions {
 }
 
 /** What the plugin needs of Vite's development server. */
-interface DevServer {
+export interface DevServer {
   readonly watcher: {
     add(paths: string | string[]): unknown;
     on(event: "all", listener: (event: string, path: string) => void): unknown;
   };
 }
 
-/** Generates when the development server starts, and on each change of a `.rs` file. */
-export function trunkline({ run, watch = "src", cwd }: TrunklineOptions): {
+/** The plugin, as Vite takes it. */
+export interface TrunklinePlugin {
   name: string;
   apply: "serve";
   configureServer(server: DevServer): void;
-} {
+}
+
+/** Generates when the development server starts, and on each change of a `.rs` file. */
+export function trunkline({ run, watch = "src", cwd }: TrunklineOptions): TrunklinePlugin {
   let running = false;
   let again = false;
   const generate = () => {
