@@ -41,6 +41,13 @@ impl Declarations {
                 None => {}
             }
             let parsed = parse::declaration(&it.typescript, &it.name).ok_or_else(|| undeclarable(it))?;
+            if let Some(text) = broken(&parsed.body) {
+                let why = format!(
+                    "`{text}` is no type, since ts-rs writes a quote in a name as it is; take a name without quotes, or write \
+                     the type in `#[ts(type = \"…\")]`"
+                );
+                return Err(GenerateError::Declaration { rust: it.rust.clone(), why });
+            }
             let declared = Declared {
                 name: it.name.clone(),
                 params: parsed.params,
@@ -137,6 +144,14 @@ impl Declarations {
             Type::Object(_) | Type::Array(_) | Type::Tuple(_) => false,
             ty => ty.children().into_iter().any(|inner| self.needs_at_once(inner, name, seen)),
         }
+    }
+}
+
+/// Text in a type that was kept as it is and cannot be one.
+fn broken(ty: &Type) -> Option<&str> {
+    match ty {
+        Type::Raw(text) => (!parse::is_whole(text)).then_some(text),
+        ty => ty.children().into_iter().find_map(broken),
     }
 }
 

@@ -8,11 +8,11 @@ use super::declarations::{Declarations, Declared};
 use crate::GenerateError;
 
 /// What the file itself imports and uses.
-const USED: [&str; 9] =
-    ["Array", "Call", "CallOptions", "Partial", "Promise", "Record", "ServiceDef", "Uint8Array", "revive"];
+const USED: [&str; 8] =
+    ["Array", "Call", "CallOptions", "Partial", "Record", "ServiceDef", "Uint8Array", "revive"];
 
 /// Names that TypeScript does not let a type have.
-const PREDEFINED: [&str; 13] = [
+const PREDEFINED: [&str; 12] = [
     "any",
     "bigint",
     "boolean",
@@ -25,7 +25,6 @@ const PREDEFINED: [&str; 13] = [
     "undefined",
     "unknown",
     "void",
-    "asserts",
 ];
 
 /// Words of the language, in strict code.

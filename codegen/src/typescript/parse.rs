@@ -282,6 +282,29 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// Whether text that is kept as it is can be TypeScript at all: brackets and quotes are closed, and a string has an end that
+/// is one. ts-rs writes a quote in a name as it is.
+pub(crate) fn is_whole(text: &str) -> bool {
+    let (mut open, mut quote, mut before, mut after_quote) = (Vec::new(), None, ' ', false);
+    for c in text.chars() {
+        if std::mem::take(&mut after_quote) && (c.is_alphanumeric() || "\"'`_".contains(c)) {
+            return false;
+        }
+        match (quote, c) {
+            (Some(it), _) if c == it && before != '\\' => (quote, after_quote) = (None, true),
+            (Some(_), _) => {}
+            (None, '"' | '\'' | '`') => quote = Some(c),
+            (None, '(') => open.push(')'),
+            (None, '[') => open.push(']'),
+            (None, '{') => open.push('}'),
+            (None, ')' | ']' | '}') if open.pop() != Some(c) => return false,
+            _ => {}
+        }
+        before = c;
+    }
+    open.is_empty() && quote.is_none()
+}
+
 /// Words that begin a kind of type that is kept as it is.
 const UNSUPPORTED: [&str; 11] = [
     "abstract", "asserts", "import", "infer", "is", "keyof", "new", "readonly", "typeof", "unique", "extends",

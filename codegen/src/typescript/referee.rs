@@ -290,7 +290,7 @@ impl Referee<'_> {
             }
         }
         let is_missing = |(name, field): &(&String, &Field<Type>)| {
-            field.required && !schema.fields.contains_key(*name) && !is_tag_of_a_struct(field)
+            field.required && !schema.fields.contains_key(*name) && !self.is_tag_of_a_struct(field)
         };
         let missing = ty.fields.iter().find(is_missing);
         match missing {
@@ -320,7 +320,7 @@ impl Referee<'_> {
                 }
                 (Some(read), _) => self.compare(&field.ty, &read.ty, &place, Null::Counts)?,
                 (None, Some(rest)) => self.compare(&field.ty, rest, &place, Null::Counts)?,
-                (None, None) if (field.required && !is_tag_of_a_struct(field)) || schema.closed => {
+                (None, None) if (field.required && !self.is_tag_of_a_struct(field)) || schema.closed => {
                     let mismatch = "TypeScript asks for it, but it is not read";
                     let advice = "hide it with `#[ts(skip)]`, or let serde read it under that name";
                     return Err(self.mismatch(&place, mismatch, advice));
@@ -340,6 +340,11 @@ impl Referee<'_> {
         }
     }
 
+    /// schemars does not know `#[serde(tag = "..")]` on a struct; ts-rs does, and takes the struct's name.
+    fn is_tag_of_a_struct(&self, field: &Field<Type>) -> bool {
+        literal(&field.ty).is_some_and(|text| self.declarations.get(text).is_some())
+    }
+
     fn mismatch(&self, place: &Place, mismatch: impl Into<String>, advice: &str) -> GenerateError {
         let advice = if self.both_ways.contains(&place.owner) {
             format!(
@@ -351,11 +356,6 @@ impl Referee<'_> {
         };
         GenerateError::Mismatch { at: place.text(), mismatch: mismatch.into(), advice }
     }
-}
-
-/// schemars does not know `#[serde(tag = "..")]` on a struct, ts-rs does.
-fn is_tag_of_a_struct(field: &Field<Type>) -> bool {
-    literal(&field.ty).is_some()
 }
 
 /// The text that a type is, if it is just one.

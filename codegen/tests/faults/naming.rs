@@ -155,6 +155,15 @@ case! { methods,
 
 #[test]
 fn methods_have_names_of_their_own() {
+    let mut description = Description::of([methods::SamesClient::SCHEMA]);
+    for method in &mut description.services[0].methods {
+        // The macro refuses it already; a description may come from elsewhere.
+        method.name = "to_j_s_o_n".to_owned();
+    }
+    assert_eq!(
+        typescript(&description).unwrap_err().to_string(),
+        "`Sames::to_j_s_o_n` cannot be called `toJSON` in TypeScript, for `JSON.stringify` would call it; rename the method"
+    );
     refused::<methods::UsersClient>(
         "`Users::getUser` cannot be called `getUser` in TypeScript, for `get_user` already is; rename the method",
     );

@@ -69,6 +69,29 @@ case! { flat,
     pub trait Shapes { async fn get(&self) -> Placed; }
 }
 
+case! { untagged,
+    #[data]
+    #[serde(tag = "type")]
+    pub enum Event { Known { id: u8 }, #[serde(untagged)] Other { text: String } }
+
+    #[service]
+    pub trait Events { async fn get(&self) -> Event; }
+}
+
+case! { quoted,
+    #[data]
+    pub struct Odd { #[serde(rename = "a\"b")] id: u8 }
+
+    #[data]
+    pub struct Slash { #[serde(rename = "a\\b")] id: u8, #[serde(rename = "__proto__")] proto: I64 }
+
+    #[service]
+    pub trait Odds { async fn get(&self) -> Odd; }
+
+    #[service]
+    pub trait Slashes { async fn get(&self) -> Slash; }
+}
+
 #[test]
 fn names_and_tags_are_those_on_the_wire() {
     refused::<renamed::NamesClient>(
@@ -82,6 +105,25 @@ fn a_flattened_variant_without_fields_is_a_field() {
     has::<flat::ShapesClient>(
         "export type Placed = { x: number } & ({ Point: null } | { Circle: { r: number } });",
     );
+}
+
+#[test]
+fn a_variant_without_a_tag_has_none() {
+    refused::<untagged::EventsClient>(
+        "`here::Event`, field `type` where `type` is `\"Other\"`: TypeScript expects it, but it never arrives; hide it with \
+         `#[ts(skip)]`, or let serde write it under that name",
+    );
+}
+
+#[test]
+fn names_that_no_language_likes_are_quoted_or_refused() {
+    refused::<quoted::OddsClient>(
+        "`here::Odd` cannot be declared in TypeScript: `{ \"a\"b\": number, }` is no type, since ts-rs writes a quote in a name \
+         as it is; take a name without quotes, or write the type in `#[ts(type = \"…\")]`",
+    );
+    has::<quoted::SlashesClient>("\"a\\\\b\": number;");
+    has::<quoted::SlashesClient>("__proto__: bigint;");
+    has::<quoted::SlashesClient>("Slash: { o: { [\"__proto__\"]: 2 } },");
 }
 
 case! { kinds,
