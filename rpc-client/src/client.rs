@@ -108,10 +108,8 @@ impl Drop for Ending {
 /// Drives a connection until it ends.
 async fn drive<T: Transport>(builder: &ClientBuilder, handle: Handle, joined: Joined<T>) {
     let mut session = Session::new(Role::Client, builder.config.clone(), builder.codec);
-    if let Err(error) = session.attach(joined.link) {
-        return trunkline_peer::hang_up(joined.transport, CloseReason::from(&error)).await;
-    }
-    let reason = Driver::new(joined.transport, session, handle, None).await;
+    let attached = session.attach(joined.link);
+    let reason = Driver::new(joined.transport, session, handle, None, attached).await;
     tracing::debug!(%reason, "the connection has ended");
 }
 

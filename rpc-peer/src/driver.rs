@@ -72,6 +72,8 @@ pub struct Driver<T> {
     before_login: (u32, usize),
     /// When the login of the peer ends.
     expires_at: Option<Instant>,
+    /// How the frames behind the handshake broke the protocol.
+    broken: Option<Box<ProtocolError>>,
     /// Notifications that had no effect.
     ineffective: u64,
 }
@@ -123,9 +125,17 @@ impl From<TransportError> for End {
 }
 
 impl<T: Transport> Driver<T> {
-    /// Joins `session`, to which a link is attached, to `transport`. Calls come in through `handle`.
-    pub fn new(transport: T, session: Session, handle: Handle, services: Option<Services>) -> Self {
+    /// Joins `session` to `transport`. Calls come in through `handle`. `attached` is what attaching the link has given: if
+    /// a frame behind the handshake was broken, those before it are taken before the session ends.
+    pub fn new(
+        transport: T,
+        session: Session,
+        handle: Handle,
+        services: Option<Services>,
+        attached: Result<(), ProtocolError>,
+    ) -> Self {
         Self {
+            broken: attached.err().map(Box::new),
             transport,
             session,
             handle,
@@ -255,6 +265,9 @@ impl<T: Transport> Driver<T> {
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, End> {
         // What an earlier turn, or the handshake, has left.
         let (mut events, mut bytes) = (self.handle_events(cx, now)?, 0);
+        if let Some(error) = self.broken.take() {
+            return self.end_broken(cx, now, *error);
+        }
         while events < BATCH && bytes < BATCH_BYTES {
             let packet = match Pin::new(&mut self.transport).poll_next(cx) {
                 Poll::Pending => return Ok(false),
@@ -269,12 +282,16 @@ impl<T: Transport> Driver<T> {
             let taken = self.session.handle_packet(now, packet);
             events += self.handle_events(cx, now)?;
             if let Err(error) = taken {
-                // The frames before the broken one have been taken.
-                while self.handle_events(cx, now)? > 0 {}
-                return Err(error.into());
+                return self.end_broken(cx, now, error);
             }
         }
         Ok(true)
+    }
+
+    /// Ends the session for a broken frame, after the frames before it have been taken.
+    fn end_broken(&mut self, cx: &mut Context<'_>, now: Instant, error: ProtocolError) -> Result<bool, End> {
+        while self.handle_events(cx, now)? > 0 {}
+        Err(error.into())
     }
 
     /// Handles half of a packet's events, which can be hundreds, and no fewer than a batch; how many that were.

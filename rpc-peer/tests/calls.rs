@@ -145,12 +145,17 @@ impl Served {
     }
 
     async fn with(config: Config, user: Option<User>) -> Self {
+        Self::begin(config, user, &[]).await
+    }
+
+    /// `behind` are frames in the packet of the hello.
+    async fn begin(config: Config, user: Option<User>, behind: &[&str]) -> Self {
         let (ours, peer) = memory(NonZeroUsize::new(1).unwrap());
-        let hello = Packet::Text(r#"[1,{"v":1}]"#.into());
+        let hello = Packet::Text([&[r#"[1,{"v":1}]"#], behind].concat().join("\n").into());
         let pending = AwaitHello::new(Protocol::Native(Codec::Json)).handle_packet(hello).unwrap();
         let keep_alive = KeepAlive { ping_every: None, ..KeepAlive::server() };
         let mut session = Session::new(Role::Server, config, Codec::Json);
-        session.attach(pending.accept(now(), keep_alive, Welcome::default())).unwrap();
+        let attached = session.attach(pending.accept(now(), keep_alive, Welcome::default()));
 
         let methods = Methods::default();
         let (begun, running) = (Arc::clone(&methods.begun), Arc::clone(&methods.running));
@@ -160,7 +165,7 @@ impl Served {
         let connection = Connection::new(ConnectionId(1), PeerInfo::local(), handle.clone(), user, None);
         let services =
             Services { router: Arc::new(router), connection: connection.clone(), login_until: None };
-        let task = tokio::spawn(Driver::new(ours, session, handle, Some(services)));
+        let task = tokio::spawn(Driver::new(ours, session, handle, Some(services), attached));
         let mut served = Self { peer, task, connection, begun, running };
         assert!(served.receive().await.starts_with("[2,"), "the welcome");
         served
@@ -264,6 +269,12 @@ async fn frames_before_a_broken_one_are_taken() {
     assert_eq!(served.receive().await, "[5,1,0,1]");
     assert_eq!(served.receive().await, "4400");
     assert_eq!(served.begun.lock().unwrap()[99..], ["a", "b"]);
+
+    let frames = [r#"[4,"a"]"#, r#"[3,1,"b"]"#, "[99]"];
+    let mut served = Served::begin(Config::default(), None, &frames).await;
+    assert_eq!(served.receive().await, "[5,1,0,1]");
+    assert_eq!(served.receive().await, "4400");
+    assert_eq!(*served.begun.lock().unwrap(), ["a", "b"]);
 }
 
 #[tokio::test]

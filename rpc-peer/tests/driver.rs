@@ -118,8 +118,8 @@ fn pair(codec: Codec, capacity: usize, config: Config) -> Pair {
     let services = Services { router: Arc::new(router), connection, login_until: None };
     let client_handle = Handle::new(codec);
     Pair {
-        client_task: tokio::spawn(Driver::new(ours, client, client_handle.clone(), None)),
-        server_task: tokio::spawn(Driver::new(theirs, server, handle, Some(services))),
+        client_task: tokio::spawn(Driver::new(ours, client, client_handle.clone(), None, Ok(()))),
+        server_task: tokio::spawn(Driver::new(theirs, server, handle, Some(services), Ok(()))),
         client: client_handle.owned(),
         running,
     }

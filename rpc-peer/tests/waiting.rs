@@ -31,8 +31,8 @@ async fn drive(handle: &Handle) -> trunkline_peer::Memory {
     let packet = server.poll_transmit(now()).unwrap();
     let (_, link) = hello.handle_packet(now(), KeepAlive::client(), packet).unwrap();
     let mut session = Session::new(Role::Client, Default::default(), Codec::Json);
-    session.attach(link).unwrap();
-    tokio::spawn(Driver::new(ours, session, handle.clone(), None));
+    let attached = session.attach(link);
+    tokio::spawn(Driver::new(ours, session, handle.clone(), None, attached));
     theirs
 }
 

@@ -58,13 +58,7 @@ pub(crate) async fn login<T: Transport>(
         }
     };
     let reason = match welcomed {
-        Ok((hello, user)) => match start(server, transport, arrival.peer, hello, user, deadline) {
-            Ok(started) => return Ok(started),
-            Err((returned, error)) => {
-                transport = returned;
-                CloseReason::from(&error)
-            }
-        },
+        Ok((hello, user)) => return Ok(start(server, transport, arrival.peer, hello, user, deadline)),
         Err(Some(reason)) => reason,
         Err(None) => return Err(ServeError::NoSession(CloseReason::abnormal())),
     };
@@ -165,7 +159,7 @@ fn start<T: Transport>(
     hello: PendingHello,
     user: Option<User>,
     login_until: Instant,
-) -> Result<Started<T>, (T, ProtocolError)> {
+) -> Started<T> {
     let id = server.hub.next_id();
     let welcome = Welcome {
         session: id.to_string(),
@@ -178,15 +172,13 @@ fn start<T: Transport>(
     let link = hello.accept(now(), server.keep_alive.clone(), welcome).with_jitter(jitter());
     let handle = Handle::new(link.protocol().codec());
     let mut session = Session::new(Role::Server, server.config.clone(), handle.codec());
-    if let Err(error) = session.attach(link) {
-        return Err((transport, error));
-    }
+    let attached = session.attach(link);
     let host: Arc<dyn Host> = Arc::new(server.hub.clone());
     let login_until = (server.auth.is_some() && user.is_none()).then_some(login_until);
     let conn = Connection::new(id, peer, handle.clone(), user, Some(host));
     let services = Services { router: Arc::clone(&server.router), connection: conn.clone(), login_until };
-    let driver = Box::new(Driver::new(transport, session, handle.clone(), Some(services)));
-    Ok(Started { driver, conn, handle, hub: server.hub.clone() })
+    let driver = Box::new(Driver::new(transport, session, handle.clone(), Some(services), attached));
+    Started { driver, conn, handle, hub: server.hub.clone() }
 }
 
 /// `None` if that is further away than a number on the wire.
