@@ -14,7 +14,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::DeserializeOwned};
 
 use crate::{
-    codec::{self, Codec},
+    codec::{self, Form},
     error::{Error, Fault},
 };
 
@@ -159,8 +159,8 @@ impl fmt::Debug for Bytes {
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match codec::current() {
-            Codec::MessagePack => serializer.serialize_bytes(&self.0),
-            Codec::Json => {
+            Form::MessagePack => serializer.serialize_bytes(&self.0),
+            Form::Json | Form::Transcoded => {
                 serializer.collect_str(&base64::display::Base64Display::new(&self.0, &BASE64_STANDARD))
             }
         }
@@ -170,8 +170,8 @@ impl Serialize for Bytes {
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match codec::current() {
-            Codec::MessagePack => deserializer.deserialize_byte_buf(BytesVisitor),
-            Codec::Json => deserializer.deserialize_str(BytesVisitor),
+            Form::MessagePack => deserializer.deserialize_byte_buf(BytesVisitor),
+            Form::Json | Form::Transcoded => deserializer.deserialize_str(BytesVisitor),
         }
     }
 }
@@ -186,11 +186,14 @@ impl de::Visitor<'_> for BytesVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
-        if codec::current() == Codec::MessagePack {
-            return Err(E::invalid_type(de::Unexpected::Str(text), &self));
-        }
+        let base64 = match codec::current() {
+            Form::Json => Some(text),
+            Form::MessagePack => None,
+            Form::Transcoded => codec::transcoded_bytes(text),
+        };
+        let base64 = base64.ok_or_else(|| E::invalid_type(de::Unexpected::Str(text), &self))?;
         BASE64_STANDARD
-            .decode(text)
+            .decode(base64)
             .map(Bytes::from)
             .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
     }

@@ -8,7 +8,7 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-use super::{Codec, Growing, LARGEST_SAFE, Scope};
+use super::{Form, Growing, LARGEST_SAFE, Scope};
 use crate::error::{DecodeError, EncodeError};
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: Growing<'_>) -> Result<(), EncodeError> {
@@ -26,17 +26,23 @@ fn unwritten(error: serde_json::Error) -> EncodeError {
 pub(crate) struct JsonReader<'a> {
     bytes: &'a [u8],
     at: usize,
+    form: Form,
 }
 
 impl<'a> JsonReader<'a> {
     pub(crate) fn new(bytes: &'a [u8], depth: usize) -> Result<Self, DecodeError> {
         check_depth(bytes, depth)?;
-        Ok(Self { bytes, at: 0 })
+        Ok(Self { bytes, at: 0, form: Form::Json })
     }
 
     /// Reads text whose depth does not matter, because nothing in it is decoded by recursion.
     pub(crate) fn unchecked(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, at: 0, form: Form::Json }
+    }
+
+    /// Reads what was MessagePack, the depth of which was checked.
+    pub(super) fn transcoded(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, form: Form::Transcoded }
     }
 
     /// The next value if it is an unsigned integer of at most 19 digits.
@@ -79,7 +85,7 @@ impl<'a> JsonReader<'a> {
     pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
         let rest = self.rest();
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
-        let scope = Scope::of(Codec::Json);
+        let scope = Scope::of(self.form);
         let next = values.next();
         drop(scope);
         match next {

@@ -36,22 +36,43 @@ impl fmt::Display for Codec {
 /// The largest integer that a JavaScript number holds exactly: 2^53 − 1.
 pub(crate) const LARGEST_SAFE: u64 = (1 << 53) - 1;
 
-thread_local! {
-    static CURRENT: Cell<Codec> = const { Cell::new(Codec::Json) };
+/// What is being encoded or decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    MessagePack,
+    /// JSON that was MessagePack: bytes are base64 behind [`BYTES`], and are counted.
+    Transcoded,
 }
 
-/// The codec of the innermost encode or decode on this thread.
-pub(crate) fn current() -> Codec {
+/// What stands in front of bytes in JSON that was MessagePack, so that no other text is taken for bytes.
+const BYTES: &str = "\0bytes ";
+
+thread_local! {
+    static CURRENT: Cell<Form> = const { Cell::new(Form::Json) };
+    /// How many times bytes were read as such from JSON that was MessagePack.
+    static BYTES_READ: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The base64 of bytes in JSON that was MessagePack; `None` if it was another text there.
+pub(crate) fn transcoded_bytes(text: &str) -> Option<&str> {
+    let base64 = text.strip_prefix(BYTES)?;
+    BYTES_READ.set(BYTES_READ.get() + 1);
+    Some(base64)
+}
+
+/// What the innermost encode or decode on this thread is about.
+pub(crate) fn current() -> Form {
     CURRENT.get()
 }
 
-/// While it lives, a codec is the current one; what was current before is so again afterwards, also after a panic.
+/// While it lives, a form is the current one; what was current before is so again afterwards, also after a panic.
 #[must_use]
-struct Scope(Codec);
+struct Scope(Form);
 
 impl Scope {
-    fn of(codec: Codec) -> Self {
-        Self(CURRENT.replace(codec))
+    fn of(form: Form) -> Self {
+        Self(CURRENT.replace(form))
     }
 }
 
@@ -92,7 +113,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     buffer: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     let start = buffer.len();
-    let scope = Scope::of(codec);
+    let scope = Scope::of(match codec {
+        Codec::Json => Form::Json,
+        Codec::MessagePack => Form::MessagePack,
+    });
     let result = match codec {
         Codec::Json => json::encode(value, Growing(buffer)),
         Codec::MessagePack => msgpack::encode(value, Growing(buffer)),

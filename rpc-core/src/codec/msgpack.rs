@@ -1,12 +1,15 @@
 //! MessagePack: rmp-serde with structs as maps. What is added: every value is walked once before it is decoded, which
-//! bounds its depth and refuses lengths that the bytes cannot hold.
+//! bounds its depth and refuses lengths that the bytes cannot hold; and what does not fit is read once more as the JSON that
+//! it would be. That finds the place of the error, or there is none: JavaScript has no other keys than text, so that numbers
+//! in front of the values of a map may be text, as in JSON.
 //!
 //! The format is that of `spec.md` in msgpack/msgpack.
 
+use base64::{display::Base64Display, prelude::BASE64_STANDARD};
 use rmp::Marker;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Codec, Growing, JsonReader, LARGEST_SAFE, Scope};
+use super::{BYTES, BYTES_READ, Codec, Form, Growing, JsonReader, LARGEST_SAFE, Scope};
 use crate::error::{DecodeError, EncodeError};
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, buffer: Growing<'_>) -> Result<(), EncodeError> {
@@ -35,10 +38,10 @@ impl<'a> MsgpackReader<'a> {
     /// Decodes the next value; fails with the path to the field that does not fit.
     pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
         let bytes = self.skip()?;
-        let scope = Scope::of(Codec::MessagePack);
+        let scope = Scope::of(Form::MessagePack);
         let result = T::deserialize(&mut rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable());
         drop(scope);
-        result.map_err(|error| explain(bytes, &error, |mut json| json.value::<T>().err()))
+        result.or_else(|error| as_json(bytes, &error, |mut json| json.value()))
     }
 
     /// The bytes of the next value, whatever it is.
@@ -196,70 +199,95 @@ pub(super) fn unsafe_integer(bytes: &[u8]) -> Option<i128> {
     None
 }
 
-/// Adds the path, which rmp-serde does not know: the same value as JSON fails at the same place.
+/// Reads a value that does not fit as the JSON that it would be. rmp-serde does not know where the error is, but the same
+/// value as JSON fails at the same place; if it does not fail, it is what the peer meant.
 #[cold]
-fn explain(
+fn as_json<T>(
     bytes: &[u8],
     error: &rmp_serde::decode::Error,
-    failure_as_json: fn(JsonReader<'_>) -> Option<DecodeError>,
-) -> DecodeError {
-    let mut text = Vec::new();
-    transcode(bytes, &mut text)
-        .and_then(|_| failure_as_json(JsonReader::unchecked(&text)))
-        .unwrap_or_else(|| DecodeError::new(error.to_string()))
+    read: fn(JsonReader<'_>) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    let mut transcoded = Transcoded { json: Vec::new(), is_exact: true, bytes: 0 };
+    if transcoded.value(bytes).is_none() {
+        return Err(DecodeError::new(error.to_string()));
+    }
+    let outer = BYTES_READ.replace(0);
+    let result = read(JsonReader::transcoded(&transcoded.json));
+    let bytes_read = BYTES_READ.replace(outer);
+    match result {
+        Ok(value) if transcoded.is_exact && bytes_read >= transcoded.bytes => Ok(value),
+        Ok(_) => Err(DecodeError::new(error.to_string())),
+        Err(error) => Err(error),
+    }
 }
 
-/// Writes one well-formed value as JSON and returns what follows it; `None` if JSON has no such value.
-fn transcode<'a>(bytes: &'a [u8], json: &mut Vec<u8>) -> Option<&'a [u8]> {
-    let (head, content) = shape(bytes)?;
-    let marker = Marker::from_u8(*bytes.first()?);
-    let values = match content {
-        Shape::Bytes(len) => {
-            let (value, rest) = bytes.split_at_checked(head.checked_add(len)?)?;
-            transcode_scalar(marker, value, value.get(head..)?, json)?;
-            return Some(rest);
-        }
-        Shape::Values(values) => values,
-    };
-    let map = matches!(marker, Marker::FixMap(_) | Marker::Map16 | Marker::Map32);
-    let mut rest = bytes.get(head..)?;
-    json.push(if map { b'{' } else { b'[' });
-    for index in 0..values {
-        let is_key = map && index % 2 == 0;
-        if index > 0 {
-            json.push(if map && !is_key { b':' } else { b',' });
-        }
-        let start = json.len();
-        rest = transcode(rest, json)?;
-        // The key of a JSON object is text: 1 becomes "1".
-        match json.get(start)? {
-            _ if !is_key => {}
-            b'"' => {}
-            b'[' | b'{' => return None,
-            _ => {
-                json.insert(start, b'"');
-                json.push(b'"');
+/// MessagePack as JSON.
+struct Transcoded {
+    json: Vec<u8>,
+    /// Whether it is the same value: JSON has no infinity, and no keys but text.
+    is_exact: bool,
+    /// How many values are bytes, which only bytes may be read from.
+    bytes: usize,
+}
+
+impl Transcoded {
+    /// Writes one well-formed value and returns what follows it; `None` if JSON has no such value.
+    fn value<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let (head, content) = shape(bytes)?;
+        let marker = Marker::from_u8(*bytes.first()?);
+        let values = match content {
+            Shape::Bytes(len) => {
+                let (value, rest) = bytes.split_at_checked(head.checked_add(len)?)?;
+                self.scalar(marker, value, value.get(head..)?)?;
+                return Some(rest);
+            }
+            Shape::Values(values) => values,
+        };
+        let map = matches!(marker, Marker::FixMap(_) | Marker::Map16 | Marker::Map32);
+        let mut rest = bytes.get(head..)?;
+        self.json.push(if map { b'{' } else { b'[' });
+        for index in 0..values {
+            let is_key = map && index % 2 == 0;
+            if index > 0 {
+                self.json.push(if map && !is_key { b':' } else { b',' });
+            }
+            let start = self.json.len();
+            rest = self.value(rest)?;
+            // The key of a JSON object is text: 1 becomes "1".
+            match self.json.get(start)? {
+                _ if !is_key => {}
+                b'"' => {}
+                b'[' | b'{' => return None,
+                _ => {
+                    self.is_exact = false;
+                    self.json.insert(start, b'"');
+                    self.json.push(b'"');
+                }
             }
         }
+        self.json.push(if map { b'}' } else { b']' });
+        Some(rest)
     }
-    json.push(if map { b'}' } else { b']' });
-    Some(rest)
-}
 
-fn transcode_scalar(marker: Marker, value: &[u8], data: &[u8], json: &mut Vec<u8>) -> Option<()> {
-    let encoded = match marker {
-        Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
-            super::encode(Codec::Json, std::str::from_utf8(data).ok()?, json)
-        }
-        Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
-            super::encode(Codec::Json, &crate::Bytes(data.to_vec().into()), json)
-        }
-        Marker::F32 | Marker::F64 => {
-            let number: f64 = rmp_serde::from_slice(value).ok()?;
-            // JSON has no infinity; any number will do to find another value that does not fit.
-            super::encode(Codec::Json, if number.is_finite() { &number } else { &0.5 }, json)
-        }
-        _ => super::encode(Codec::Json, &rmp_serde::from_slice::<serde_json::Value>(value).ok()?, json),
-    };
-    encoded.ok()
+    fn scalar(&mut self, marker: Marker, value: &[u8], data: &[u8]) -> Option<()> {
+        let json = &mut self.json;
+        let encoded = match marker {
+            Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
+                super::encode(Codec::Json, std::str::from_utf8(data).ok()?, json)
+            }
+            Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
+                self.bytes += 1;
+                let base64 = Base64Display::new(data, &BASE64_STANDARD);
+                super::encode(Codec::Json, &format!("{BYTES}{base64}"), json)
+            }
+            Marker::F32 | Marker::F64 => {
+                let number: f64 = rmp_serde::from_slice(value).ok()?;
+                self.is_exact &= number.is_finite();
+                // Any number will do to find another value that does not fit.
+                super::encode(Codec::Json, if number.is_finite() { &number } else { &0.5 }, json)
+            }
+            _ => super::encode(Codec::Json, &rmp_serde::from_slice::<serde_json::Value>(value).ok()?, json),
+        };
+        encoded.ok()
+    }
 }

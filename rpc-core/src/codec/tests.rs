@@ -187,13 +187,13 @@ fn the_codec_in_use_is_restored_after_a_panic() {
     struct Panics;
     impl Serialize for Panics {
         fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-            assert_eq!(current(), Codec::MessagePack);
+            assert_eq!(current(), Form::MessagePack);
             panic!("on purpose")
         }
     }
     let result = std::panic::catch_unwind(|| encode(Codec::MessagePack, &Panics, &mut Vec::new()));
     assert!(result.is_err());
-    assert_eq!(current(), Codec::Json);
+    assert_eq!(current(), Form::Json);
 }
 
 /// Encodes `value` in each codec and decodes it as a `T`, which must fail at `path`.
@@ -361,6 +361,72 @@ fn text_that_is_not_json_names_where_it_stops_to_be() {
     check_bytes::<Nested>(Codec::Json, b"{\"a\": 1, \"a\": 2}", "", "duplicate field `a`");
     check_bytes::<String>(Codec::Json, b"\"\xff\"", "", "invalid unicode code point");
     check_bytes::<Vec<String>>(Codec::Json, b"[\"\", \"a\nb\"]", "[1]", "control character");
+}
+
+/// JavaScript has no other keys, and a codec that knows no types cannot tell `1` from `"1"` there.
+#[test]
+fn keys_of_a_map_may_be_text_in_messagepack_too() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Maps {
+        numbers: BTreeMap<u32, Bytes>,
+        signed: BTreeMap<i8, bool>,
+        flags: BTreeMap<bool, f64>,
+        words: BTreeMap<String, I64>,
+        anything: Value,
+    }
+    let sent = (
+        [("numbers", json!({"1": null, "4294967295": null})), ("signed", json!({"-128": true}))],
+        [("flags", json!({"true": 5e-324})), ("words", json!({"1": "9007199254740993"}))],
+        ("anything", json!({"1": ["true", u64::MAX]})),
+    );
+    let mut map: BTreeMap<&str, Value> = sent.0.into_iter().chain(sent.1).chain([sent.2]).collect();
+    map.remove("numbers");
+    let mut bytes = encoded(Codec::MessagePack, &map);
+    bytes[0] += 1;
+    // Bytes stay bytes, also such as are no UTF-8.
+    bytes.extend(encoded(Codec::MessagePack, "numbers"));
+    bytes.extend(encoded(
+        Codec::MessagePack,
+        &BTreeMap::from([("1", Bytes::from(vec![0, 255])), ("4294967295", Bytes::from(vec![]))]),
+    ));
+    let expected = Maps {
+        numbers: BTreeMap::from([(1, vec![0, 255].into()), (u32::MAX, vec![].into())]),
+        signed: BTreeMap::from([(-128, true)]),
+        flags: BTreeMap::from([(true, 5e-324)]),
+        words: BTreeMap::from([("1".to_owned(), I64(9_007_199_254_740_993))]),
+        anything: json!({"1": ["true", u64::MAX]}),
+    };
+    assert_eq!(decoded::<Maps>(Codec::MessagePack, &bytes), Ok(expected));
+}
+
+/// Nothing else fits that did not before.
+#[test]
+fn reading_messagepack_as_json_makes_no_value_another_one() {
+    let infinite = encoded(Codec::MessagePack, &BTreeMap::from([("1", f64::INFINITY)]));
+    assert!(decoded::<BTreeMap<u8, f64>>(Codec::MessagePack, &infinite).is_err());
+    let bytes = Bytes::from(vec![0, 255]);
+    for wrong in
+        [encoded(Codec::MessagePack, &bytes), encoded(Codec::MessagePack, &BTreeMap::from([("1", bytes)]))]
+    {
+        assert!(decoded::<String>(Codec::MessagePack, &wrong).is_err());
+        assert!(decoded::<BTreeMap<u8, String>>(Codec::MessagePack, &wrong).is_err());
+    }
+    for text in ["AP8=", "", "[0, 255]"] {
+        let wrong = encoded(Codec::MessagePack, &BTreeMap::from([("1", text)]));
+        assert!(decoded::<BTreeMap<u8, Bytes>>(Codec::MessagePack, &wrong).is_err());
+        assert!(decoded::<BTreeMap<u8, u8>>(Codec::MessagePack, &wrong).is_err());
+    }
+    check_bytes::<BTreeMap<u8, u8>>(Codec::MessagePack, b"\x81\xa1x\x01", "", "expected key to be a number");
+    let list = encoded(Codec::MessagePack, &BTreeMap::from([("1", [0, 255])]));
+    assert!(decoded::<BTreeMap<u8, Bytes>>(Codec::MessagePack, &list).is_err());
+    let number = encoded(Codec::MessagePack, &BTreeMap::from([(1, 1)]));
+    assert!(decoded::<BTreeMap<String, u8>>(Codec::MessagePack, &number).is_err());
+    check_bytes::<BTreeMap<u8, u8>>(
+        Codec::MessagePack,
+        b"\x81\xa3256\x01",
+        "",
+        "invalid value: integer `256`, expected u8",
+    );
 }
 
 #[test]
