@@ -12,6 +12,7 @@ mod parse;
 mod plan;
 mod print;
 mod referee;
+mod rest;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -125,5 +126,5 @@ fn declaration(declared: &Declared, declarations: &Declarations) -> String {
     let params = params.collect::<Vec<_>>().join(", ");
     let params = if params.is_empty() { params } else { format!("<{params}>") };
     let head = format!("export type {}{params} =", declared.name);
-    docs::print(&declared.docs, "") + &print::declaration(&head, &declared.body)
+    docs::print(&declared.docs, "") + &print::declaration(&head, &rest::loosened(declared, declarations))
 }

@@ -43,6 +43,7 @@ fn refused<C: Service>(reason: &str) {
     }
 }
 
+mod agreed;
 mod input;
 mod maps;
 mod naming;
