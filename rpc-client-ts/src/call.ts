@@ -8,9 +8,9 @@ import type { AppError, RpcError } from "./error.ts";
 export interface CallOptions {
   /** Gives the call up when it aborts: it fails with `CANCELLED`, and the method is ended on the server. */
   signal?: AbortSignal | undefined;
-  /** How long the call may take, in milliseconds: the client's `timeout` unless set. The server learns it. */
+  /** How long the call may take, in milliseconds: the client's `timeout` unless set. The server learns it, and may allow less. */
   timeout?: number | undefined;
-  /** What the application sends beside the parameters: 16 KiB at most. */
+  /** What the application sends beside the parameters: values that JSON has a form for, 16 KiB at most. */
   meta?: Readonly<Record<string, unknown>> | undefined;
 }
 

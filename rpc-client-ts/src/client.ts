@@ -301,7 +301,8 @@ class Connection implements Client {
           params: encoded,
           oneway: method?.k === 1,
           timeout,
-          head: t || meta ? { t, m: meta } : undefined,
+          // As it is now: it may be sent much later.
+          head: t || meta ? { t, m: meta && JSON.parse(JSON.stringify(meta)) } : undefined,
           end,
         });
       } catch (error) {

@@ -81,11 +81,7 @@ export class Session {
     this.#lastId = lastId;
   }
 
-  /**
-   * Makes a call, which ends at once if it can never be sent. The result gives it up.
-   *
-   * Throws if what stands beside the parameters cannot be encoded.
-   */
+  /** Makes a call, which ends at once if it can never be sent. The result gives it up. */
   call(request: Request): () => void {
     const { method, params, head, timeout } = request;
     const beside = head ? this.#codec.size(this.#codec.encode(head)) : 0;

@@ -341,7 +341,9 @@ test("parameters that have no form fail here", async () => {
 
 test("what is sent beside the parameters has a limit", async () => {
   const { client, socket } = await connected();
-  client.call("a", [], { meta: { trace: "4bf9" } });
+  const meta = { trace: "4bf9" };
+  client.call("a", [], { meta });
+  meta.trace = "changed";
   client.call("b", undefined, { meta: { trace: "4bf9" }, timeout: 10 }).result();
   await turn();
   expect(socket.frames()).toEqual([
