@@ -1,14 +1,17 @@
-//! One service with everything, and the file that is generated from it.
+//! Services with everything, and the files that are generated from them.
 
 mod chat;
+mod odd;
 
 use chat::{ChatClient, ModeratorClient};
+use odd::OddClient;
 use trunkline_codegen::assert_current;
 
-/// `UPDATE_RPC=1 cargo test -p trunkline-codegen` writes the file.
+/// `UPDATE_RPC=1 cargo test -p trunkline-codegen` writes the files.
 #[test]
-fn the_file_is_what_it_was() {
+fn the_files_are_what_they_were() {
     assert_current("tests/golden/chat.ts", |rpc| rpc.service::<ModeratorClient>().service::<ChatClient>());
+    assert_current("tests/golden/odd.ts", |rpc| rpc.service::<OddClient>());
 }
 
 #[test]
