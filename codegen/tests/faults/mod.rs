@@ -17,6 +17,7 @@ macro_rules! case {
             unnameable_types,
             unreachable_pub,
             clippy::duplicate_underscore_argument,
+            clippy::multiple_bound_locations,
             clippy::use_self
         )]
         mod $name {
