@@ -5,6 +5,18 @@
 //! documents of it for other tools, and [`compare`] tells what changed between two of them. Nothing is read from sources
 //! and nothing runs at build time: your own binary describes the services that are compiled into it.
 //!
+//! In an application this crate is `trunkline::codegen`, behind the feature `codegen`. All that it takes is a binary of five
+//! lines, which only who generates has to build:
+//!
+//! ```toml
+//! [features]
+//! rpc = ["trunkline/codegen"]
+//!
+//! [[bin]]
+//! name = "rpc"
+//! required-features = ["rpc"]
+//! ```
+//!
 //! ```no_run
 //! // src/bin/rpc.rs
 //! # mod chat {
@@ -20,7 +32,14 @@
 //! # fn main() {}
 //! ```
 //!
-//! In an application this crate is `trunkline::codegen`, behind the feature `codegen`.
+//! `cargo run --features rpc --bin rpc -- --out web/src/rpc.ts` then writes the file, which belongs into version control. So
+//! that nobody forgets it, CI runs the same with `--check`, or a test calls [`assert_current`].
+//!
+//! # What is refused
+//!
+//! A type in TypeScript must not lie about what is on the wire. ts-rs writes the types, and schemars, which reads attributes as
+//! serde does, is their judge: where the two differ, where a name is taken, or where bytes and text in JSON could not be told
+//! apart, there is no file but a [`GenerateError`] that names the type, the field and what to write instead.
 
 #[cfg(feature = "cli")]
 mod cli;
