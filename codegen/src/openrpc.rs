@@ -58,9 +58,11 @@ fn info(services: &[ServiceDescription]) -> Value {
 }
 
 fn tag(service: &ServiceDescription) -> Value {
-    let mut tag = Map::from_iter([("name".to_owned(), service.name.as_str().into())]);
-    document_docs(&mut tag, &service.docs);
-    tag.into()
+    let mut tag = json!({ "name": service.name });
+    if !service.docs.is_empty() {
+        tag["description"] = service.docs.as_str().into();
+    }
+    tag
 }
 
 fn method(service: &ServiceDescription, method: &MethodDescription, types: &Merged) -> Value {
@@ -288,7 +290,7 @@ mod tests {
             },
         ]);
         assert_eq!(document["methods"], expected, "{:#}", document["methods"]);
-        let tag = json!({ "name": "Words", "summary": "Words.", "description": "And nothing else." });
+        let tag = json!({ "name": "Words", "description": "Words.\n\nAnd nothing else." });
         assert_eq!(document["components"]["tags"], json!({ "Words": tag }));
         let schemas = document["components"]["schemas"].as_object().expect("schemas");
         assert_eq!(schemas.keys().collect::<Vec<_>>(), ["Refused", "Said", "Search"]);
