@@ -58,11 +58,10 @@ fn info(services: &[ServiceDescription]) -> Value {
 }
 
 fn tag(service: &ServiceDescription) -> Value {
-    let mut tag = json!({ "name": service.name });
-    if !service.docs.is_empty() {
-        tag["description"] = service.docs.as_str().into();
+    match service.docs.as_str() {
+        "" => json!({ "name": service.name }),
+        docs => json!({ "name": service.name, "description": docs }),
     }
-    tag
 }
 
 fn method(service: &ServiceDescription, method: &MethodDescription, types: &Merged) -> Value {
