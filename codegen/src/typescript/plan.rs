@@ -4,13 +4,15 @@
 //! so that plans of the members of a union can be applied one after the other. Where text could be either, there is no
 //! plan, and the type is refused.
 
+mod union;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
 use super::{
-    ast::{Property, Type},
+    ast::Type,
     declarations::Declarations,
     print::{flat, key, text},
 };
@@ -136,14 +138,6 @@ struct Planner<'p> {
 /// How many types inside each other are planned at once: the stack has an end.
 const DEPTH: usize = 32;
 
-/// A member of a union that is no union itself.
-struct Member {
-    /// As it is written.
-    ty: Type,
-    /// What its name stands for.
-    resolved: Type,
-}
-
 impl Planner<'_> {
     fn plan(&mut self, ty: &Type) -> Result<Option<Plan>, GenerateError> {
         if !self.plans.are_needed_for(ty) {
@@ -239,181 +233,15 @@ impl Planner<'_> {
         Ok(one_after_the_other(plans))
     }
 
-    /// Members are handled by what they are at run time: each kind has its own plan, and no plan touches another kind.
-    fn union(&mut self, types: &[Type]) -> Result<Option<Plan>, GenerateError> {
-        let mut members = Vec::new();
-        self.members(types, &mut BTreeSet::new(), &mut members);
-        members.retain(|member| !member.resolved.is("null"));
-        if let [only] = types.iter().filter(|ty| !ty.is("null")).collect::<Vec<_>>()[..] {
-            return self.plan(only);
-        }
-        let (mut texts, mut lists, mut objects) = (Vec::new(), Vec::new(), Vec::new());
-        for member in &members {
-            match &member.resolved {
-                Type::Array(_) | Type::Tuple(_) => lists.push(member),
-                Type::Object(_) | Type::Record(_) | Type::Intersection(_) => objects.push(member),
-                Type::Text(_) | Type::TextOf(_) => texts.push(member),
-                ty if is_special(ty) || ty.is("string") => texts.push(member),
-                Type::Literal(_) => {}
-                ty if ["number", "boolean", "undefined", "never"].iter().any(|plain| ty.is(plain)) => {}
-                _ => {
-                    let why = format!("`{}` may be anything", flat(&member.ty));
-                    return Err(self.ambiguous(&why, TELL_APART));
-                }
-            }
-        }
-        let of_texts = self.texts(&texts)?;
-        let of_lists = self.lists(&lists)?;
-        let of_objects = self.objects(&objects)?;
-        let reaches_objects = matches!(of_lists, Some(Plan::All(_))) && !objects.is_empty();
-        let reaches_lists = matches!(of_objects, Some(Plan::All(_))) && !lists.is_empty();
-        if reaches_objects || reaches_lists {
-            return Err(self.ambiguous("a list and an object stand side by side", TELL_APART));
-        }
-        Ok(one_after_the_other([of_texts, of_lists, of_objects].into_iter().flatten().collect()))
-    }
-
-    fn members(&self, types: &[Type], seen: &mut BTreeSet<Type>, members: &mut Vec<Member>) {
-        for ty in types {
-            match self.plans.declarations.resolved(ty) {
-                Type::Union(types) => {
-                    if seen.insert(ty.clone()) {
-                        self.members(&types, seen, members);
-                    }
-                }
-                resolved => members.push(Member { ty: ty.clone(), resolved }),
-            }
-        }
-    }
-
-    fn texts(&mut self, members: &[&Member]) -> Result<Option<Plan>, GenerateError> {
-        let Some(special) = members.iter().find(|member| is_special(&member.resolved)) else {
-            return Ok(None);
-        };
-        match members.iter().find(|member| member.resolved != special.resolved) {
-            None => self.plan(&special.resolved),
-            Some(other) => {
-                let why = format!("`{}` and `{}` are both text", flat(&special.ty), flat(&other.ty));
-                Err(self.ambiguous(&why, TELL_APART))
-            }
-        }
-    }
-
-    fn lists(&mut self, members: &[&Member]) -> Result<Option<Plan>, GenerateError> {
-        if !members.iter().any(|member| self.plans.are_needed_for(&member.ty)) {
-            return Ok(None);
-        }
-        let (mut elements, mut tuples) = (Vec::new(), Vec::new());
-        for member in members {
-            match &member.resolved {
-                Type::Array(element) => elements.push((**element).clone()),
-                Type::Tuple(of) => tuples.push(of.iter().map(|it| it.ty.clone()).collect::<Vec<_>>()),
-                _ => {}
-            }
-        }
-        match (&elements[..], &tuples[..]) {
-            (_, []) => self.all(&Type::union(elements)),
-            ([], [first, rest @ ..]) if rest.iter().all(|it| it.len() == first.len()) => {
-                let plans = (0..first.len()).map(|at| {
-                    let types = tuples.iter().filter_map(|tuple| tuple.get(at).cloned());
-                    self.plan(&Type::union(types))
-                });
-                Ok(Some(Plan::Tuple(plans.collect::<Result<_, _>>()?)))
-            }
-            _ => Err(self.ambiguous("lists of different kinds stand side by side", TELL_APART)),
-        }
-    }
-
-    fn objects(&mut self, members: &[&Member]) -> Result<Option<Plan>, GenerateError> {
-        if !members.iter().any(|member| self.plans.are_needed_for(&member.ty)) {
-            return Ok(None);
-        }
-        if let [only] = members {
-            return self.plan(&only.ty);
-        }
-        let views: Option<Vec<Vec<Vec<Property>>>> =
-            members.iter().map(|member| views(&member.resolved, self.plans.declarations)).collect();
-        let Some(views) = views else {
-            return Err(self.ambiguous("a map and another object stand side by side", TELL_APART));
-        };
-        match tag(&views) {
-            Some((tag, values)) => {
-                let mut variants = BTreeMap::new();
-                for (member, values) in members.iter().zip(values) {
-                    if let Some(plan) = self.plan(&member.ty)? {
-                        variants.extend(values.into_iter().map(|value| (value, plan.clone())));
-                    }
-                }
-                Ok(Some(Plan::Variants(tag, variants)))
-            }
-            None => {
-                let mut fields: BTreeMap<String, Vec<Type>> = BTreeMap::new();
-                for property in views.into_iter().flatten().flatten() {
-                    fields.entry(property.name).or_default().push(property.ty);
-                }
-                self.fields(fields)
-            }
-        }
-    }
-
     fn ambiguous(&self, why: &str, advice: &str) -> GenerateError {
         GenerateError::Ambiguous { at: self.at.clone(), why: why.to_owned(), advice: advice.to_owned() }
     }
 }
-
-const TELL_APART: &str = "make it an enum that is not untagged, so that each variant is named on the wire";
 
 fn one_after_the_other(mut plans: Vec<Plan>) -> Option<Plan> {
     match plans.len() {
         0 => None,
         1 => plans.pop(),
         _ => Some(Plan::Each(plans)),
-    }
-}
-
-/// The properties of every object that the type may be; `None` if it may have others.
-fn views(ty: &Type, declarations: &Declarations) -> Option<Vec<Vec<Property>>> {
-    match declarations.resolved(ty) {
-        Type::Object(properties) => Some(vec![properties]),
-        Type::Union(types) => {
-            let views: Option<Vec<_>> = types.iter().map(|ty| views(ty, declarations)).collect();
-            Some(views?.into_iter().flatten().collect())
-        }
-        Type::Intersection(types) => {
-            let mut all = vec![Vec::new()];
-            for ty in &types {
-                let views = views(ty, declarations)?;
-                let both = |one: &Vec<Property>| {
-                    views.iter().map(|it| [&one[..], &it[..]].concat()).collect::<Vec<_>>()
-                };
-                all = all.iter().flat_map(both).collect();
-            }
-            Some(all)
-        }
-        _ => None,
-    }
-}
-
-/// The field by whose text the members can be told apart, and its values for each of them.
-fn tag(members: &[Vec<Vec<Property>>]) -> Option<(String, Vec<BTreeSet<String>>)> {
-    let candidates = members.first()?.first()?;
-    candidates.iter().find_map(|candidate| {
-        let values: Option<Vec<BTreeSet<String>>> = members
-            .iter()
-            .map(|views| views.iter().map(|view| value(view, &candidate.name)).collect())
-            .collect();
-        let values = values?;
-        let count: usize = values.iter().map(BTreeSet::len).sum();
-        let all: BTreeSet<&String> = values.iter().flatten().collect();
-        (all.len() == count).then(|| (candidate.name.clone(), values))
-    })
-}
-
-/// The text that a property always has.
-fn value(properties: &[Property], name: &str) -> Option<String> {
-    let property = properties.iter().find(|property| property.name == name && !property.optional)?;
-    match &property.ty {
-        Type::Text(text) => Some(text.clone()),
-        _ => None,
     }
 }

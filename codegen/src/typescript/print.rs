@@ -1,7 +1,7 @@
 //! Writes types as a person would: on one line while they fit, then one member a line.
 
 use super::{
-    ast::{Element, Property, Type},
+    ast::{Element, Property, Record, Type},
     docs,
 };
 
@@ -58,44 +58,50 @@ pub(crate) fn text(text: &str) -> String {
 }
 
 fn bound(ty: &Type, binding: Binding) -> String {
-    let (own, text) = match ty {
-        Type::Name(name, args) if args.is_empty() => (Binding::Postfix, name.clone()),
-        Type::Name(name, args) => {
-            (Binding::Postfix, format!("{name}<{}>", joined(args, ", ", Binding::Loose)))
-        }
-        Type::Text(it) => (Binding::Postfix, text(it)),
-        Type::Literal(it) => (Binding::Postfix, it.clone()),
-        Type::TextOf(ty) => (Binding::Postfix, format!("`${{{}}}`", flat(ty))),
-        Type::Array(ty) => (Binding::Postfix, format!("{}[]", bound(ty, Binding::Postfix))),
-        Type::Tuple(elements) => {
-            let elements: Vec<String> = elements
-                .iter()
-                .map(|it| match it.optional {
-                    true => format!("{}?", bound(&it.ty, Binding::Postfix)),
-                    false => flat(&it.ty),
-                })
-                .collect();
-            (Binding::Postfix, format!("[{}]", elements.join(", ")))
-        }
-        Type::Object(properties) if properties.is_empty() => (Binding::Postfix, "{}".to_owned()),
-        Type::Object(properties) => {
-            let properties: Vec<String> =
-                properties.iter().map(|it| format!("{} {}", head(it), flat(&it.ty))).collect();
-            (Binding::Postfix, format!("{{ {} }}", properties.join("; ")))
-        }
-        Type::Record(it) if it.mapped => {
-            let mark = if it.partial { "?" } else { "" };
-            (Binding::Postfix, format!("{{ [key in {}]{mark}: {} }}", flat(&it.key), flat(&it.value)))
-        }
-        Type::Record(it) => {
-            let record = format!("Record<{}, {}>", flat(&it.key), flat(&it.value));
-            (Binding::Postfix, if it.partial { format!("Partial<{record}>") } else { record })
-        }
-        Type::Union(types) => (Binding::Union, joined(types, " | ", Binding::Union)),
-        Type::Intersection(types) => (Binding::Intersection, joined(types, " & ", Binding::Intersection)),
-        Type::Raw(text) => (Binding::Loose, text.clone()),
+    let own = match ty {
+        Type::Raw(_) => Binding::Loose,
+        Type::Union(_) => Binding::Union,
+        Type::Intersection(_) => Binding::Intersection,
+        _ => Binding::Postfix,
     };
-    if own < binding { format!("({text})") } else { text }
+    if own < binding { format!("({})", bare(ty)) } else { bare(ty) }
+}
+
+fn bare(ty: &Type) -> String {
+    match ty {
+        Type::Name(name, args) if args.is_empty() => name.clone(),
+        Type::Name(name, args) => format!("{name}<{}>", joined(args, ", ", Binding::Loose)),
+        Type::Text(it) => text(it),
+        Type::TextOf(ty) => format!("`${{{}}}`", flat(ty)),
+        Type::Array(ty) => format!("{}[]", bound(ty, Binding::Postfix)),
+        Type::Tuple(elements) => {
+            let elements: Vec<String> = elements.iter().map(element).collect();
+            format!("[{}]", elements.join(", "))
+        }
+        Type::Object(properties) if properties.is_empty() => "{}".to_owned(),
+        Type::Object(properties) => {
+            let properties = properties.iter().map(|it| format!("{} {}", head(it), flat(&it.ty)));
+            format!("{{ {} }}", properties.collect::<Vec<_>>().join("; "))
+        }
+        Type::Record(it) if it.mapped => format!("{} {} }}", mapped_head(it), flat(&it.value)),
+        Type::Record(it) => record(it, &format!("{}, {}", flat(&it.key), flat(&it.value))),
+        Type::Union(types) => joined(types, " | ", Binding::Union),
+        Type::Intersection(types) => joined(types, " & ", Binding::Intersection),
+        Type::Literal(text) | Type::Raw(text) => text.clone(),
+    }
+}
+
+fn element(it: &Element) -> String {
+    if it.optional { format!("{}?", bound(&it.ty, Binding::Postfix)) } else { flat(&it.ty) }
+}
+
+/// A mapped type up to its colon.
+fn mapped_head(record: &Record) -> String {
+    format!("{{ [key in {}]{}:", flat(&record.key), if record.partial { "?" } else { "" })
+}
+
+fn record(record: &Record, args: &str) -> String {
+    if record.partial { format!("Partial<Record<{args}>>") } else { format!("Record<{args}>") }
 }
 
 fn joined(types: &[Type], separator: &str, binding: Binding) -> String {
@@ -120,7 +126,6 @@ pub(crate) fn fitted(ty: &Type, used: usize, indent: usize) -> String {
 
 /// The type over several lines, if there is a place where it can be broken.
 fn broken(ty: &Type, indent: usize) -> Option<String> {
-    let inner = " ".repeat(indent + 2);
     match ty {
         Type::Object(properties) if !properties.is_empty() => Some(object(properties, indent)),
         Type::Array(ty) => match &**ty {
@@ -128,48 +133,53 @@ fn broken(ty: &Type, indent: usize) -> Option<String> {
             Type::Intersection(_) => Some(enclosed("(", ty, ")[]", indent)),
             ty => Some(format!("{}[]", broken(ty, indent)?)),
         },
-        Type::Name(_, args) if args.is_empty() => None,
-        Type::Name(name, args) => Some(format!("{name}<{}>", list(args.iter(), indent))),
+        Type::Name(name, args) if !args.is_empty() => Some(format!("{name}<{}>", list(args, indent))),
         Type::Record(it) if it.mapped => {
-            let open = format!("{{ [key in {}]{}:", flat(&it.key), if it.partial { "?" } else { "" });
             let value = enclosed("", &it.value, " }", indent);
-            Some(format!("{open}{}{value}", gap(&value)))
+            Some(format!("{}{}{value}", mapped_head(it), gap(&value)))
         }
-        Type::Record(it) => {
-            let record = format!("Record<{}>", list([&it.key, &it.value], indent));
-            Some(if it.partial { format!("Partial<{record}>") } else { record })
-        }
-        Type::Union(types) => {
-            let member = |ty| match bound(ty, Binding::Union) == flat(ty) {
-                true => fitted(ty, indent + 4, indent + 4),
-                false => bound(ty, Binding::Union),
-            };
-            Some(types.iter().map(|ty| format!("\n{inner}| {}", member(ty))).collect())
-        }
+        Type::Record(it) => Some(record(it, &list([&it.key, &it.value], indent))),
+        Type::Union(types) => Some(types.iter().map(|ty| member(ty, indent + 2)).collect()),
         Type::Intersection(types) => {
-            let parts: Vec<String> = types
-                .iter()
-                .map(|ty| match ty {
-                    Type::Union(_) => enclosed("(", ty, ")", indent),
-                    ty => fitted(ty, indent, indent),
-                })
-                .collect();
+            let parts: Vec<String> = types.iter().map(|ty| part(ty, indent)).collect();
             Some(parts.join(" & "))
         }
         Type::Tuple(elements) if !elements.is_empty() => {
-            let element = |it: &Element| match (it.optional, &it.ty) {
-                (true, Type::Union(_) | Type::Intersection(_)) => enclosed("(", &it.ty, ")?", indent + 2),
-                (true, ty) => enclosed("", ty, "?", indent + 2),
-                (false, ty) => enclosed("", ty, "", indent + 2),
-            };
-            let lines = elements.iter().map(element).map(|element| match element.starts_with('\n') {
-                true => format!("{element},"),
-                false => format!("\n{inner}{element},"),
-            });
-            Some(format!("[{}\n{}]", lines.collect::<String>(), " ".repeat(indent)))
+            let lines: String = elements.iter().map(|it| element_line(it, indent + 2)).collect();
+            Some(format!("[{lines}\n{}]", " ".repeat(indent)))
         }
         _ => None,
     }
+}
+
+/// A line of a union.
+fn member(ty: &Type, indent: usize) -> String {
+    let member = match ty {
+        Type::Raw(_) => bound(ty, Binding::Union),
+        ty => fitted(ty, indent + 2, indent + 2),
+    };
+    format!("\n{}| {member}", " ".repeat(indent))
+}
+
+/// A part of an intersection.
+fn part(ty: &Type, indent: usize) -> String {
+    match ty {
+        Type::Raw(_) => bound(ty, Binding::Intersection),
+        Type::Union(_) => enclosed("(", ty, ")", indent),
+        ty => fitted(ty, indent, indent),
+    }
+}
+
+/// A line of a tuple.
+fn element_line(it: &Element, indent: usize) -> String {
+    let line = match (it.optional, &it.ty) {
+        (true, Type::Raw(_)) => element(it),
+        (true, Type::Union(_) | Type::Intersection(_)) => enclosed("(", &it.ty, ")?", indent),
+        (true, ty) => enclosed("", ty, "?", indent),
+        (false, ty) => enclosed("", ty, "", indent),
+    };
+    let start = if line.starts_with('\n') { String::new() } else { format!("\n{}", " ".repeat(indent)) };
+    format!("{start}{line},")
 }
 
 /// The type between two marks, which stand on lines of their own if its members do.

@@ -34,18 +34,8 @@ fn expand(ty: &Type, owner: Option<&str>, declarations: &Declarations, depth: us
             });
             shapes.into_iter().flat_map(one).collect()
         }
-        Type::Name(name, args) => match (name.as_str(), &args[..]) {
-            ("never", []) => Vec::new(),
-            ("null" | "undefined" | "void", []) => one(Shape::Null),
-            ("boolean", []) => one(Shape::Boolean),
-            ("number", []) => one(Shape::Number),
-            ("string", []) => one(Shape::Text(Text::Any)),
-            ("bigint", []) => one(Shape::Text(Text::BigInt)),
-            ("Uint8Array", []) => one(Shape::Text(Text::Bytes)),
-            // ts-rs's word for a struct without fields.
-            ("Record", [key, _]) if key.is("symbol") => one(Shape::Object(Object::of([].into()))),
-            _ => one(Shape::Anything),
-        },
+        ty if ty.is("never") => Vec::new(),
+        Type::Name(name, args) => one(builtin(name, args)),
         Type::Text(text) => one(Shape::Text(Text::Exactly(text.clone()))),
         Type::Literal(text) if text == "true" || text == "false" => one(Shape::Boolean),
         Type::Literal(_) => one(Shape::Number),
@@ -63,5 +53,19 @@ fn expand(ty: &Type, owner: Option<&str>, declarations: &Declarations, depth: us
             one(Shape::Object(object))
         }
         Type::Raw(_) => one(Shape::Anything),
+    }
+}
+
+fn builtin(name: &str, args: &[Type]) -> Shape<Type> {
+    match (name, args) {
+        ("null" | "undefined" | "void", []) => Shape::Null,
+        ("boolean", []) => Shape::Boolean,
+        ("number", []) => Shape::Number,
+        ("string", []) => Shape::Text(Text::Any),
+        ("bigint", []) => Shape::Text(Text::BigInt),
+        ("Uint8Array", []) => Shape::Text(Text::Bytes),
+        // ts-rs's word for a struct without fields.
+        ("Record", [key, _]) if key.is("symbol") => Shape::Object(Object::of([].into())),
+        _ => Shape::Anything,
     }
 }
