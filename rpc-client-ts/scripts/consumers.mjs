@@ -1,6 +1,7 @@
 /**
- * Compiles the generated file of the fixture, a program that uses it, and the examples of README.md, as those do who install
- * the package: packed, and under strict TypeScript 5.9, 6 and 7, for Node and for bundlers.
+ * Compiles the generated file of the fixture, a program that uses it, the files that the generator's own tests keep, and the
+ * examples of README.md, as those do who install the package: packed, and under strict TypeScript 5.9, 6 and 7, for Node and
+ * for bundlers.
  */
 
 import { execFileSync } from "node:child_process";
@@ -11,6 +12,9 @@ import { fileURLToPath } from "node:url";
 
 const VERSIONS = ["typescript-5.9", "typescript-6", "typescript"];
 const RESOLUTIONS = [{ module: "nodenext" }, { module: "esnext", moduleResolution: "bundler" }];
+
+/** What the generator's tests keep, beside this package. */
+const GOLDEN = ["chat.ts", "odd.ts"];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const fixture = join(root, "test/fixture.ts");
@@ -24,12 +28,14 @@ try {
   install();
   copyFileSync(fixture, join(folder, "fixture.ts"));
   for (const file of ["app.ts", "rpc.ts"]) copyFileSync(join(root, "test/consumer", file), join(folder, file));
+  for (const file of GOLDEN) copyFileSync(join(root, "../codegen/tests/golden", file), join(folder, file));
   writeFileSync(join(folder, "readme.ts"), examples());
   let failed = false;
   for (const version of VERSIONS) {
     for (const resolution of RESOLUTIONS) {
       // What an example exports need not be annotated.
-      const all = [compiles(version, resolution, "app.ts", true), compiles(version, resolution, "readme.ts", false)];
+      const generated = compiles(version, resolution, ["app.ts", ...GOLDEN], true);
+      const all = [generated, compiles(version, resolution, ["readme.ts"], false)];
       failed ||= all.includes(false);
     }
   }
@@ -56,7 +62,7 @@ function install() {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
 }
 
-function compiles(version, resolution, file, isolatedDeclarations) {
+function compiles(version, resolution, files, isolatedDeclarations) {
   const compilerOptions = {
     ...resolution,
     target: "es2022",
@@ -76,8 +82,8 @@ function compiles(version, resolution, file, isolatedDeclarations) {
     erasableSyntaxOnly: true,
     allowImportingTsExtensions: true,
   };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [file] }));
-  const name = `${version}, ${resolution.module}, ${file}`;
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+  const name = `${version}, ${resolution.module}, ${files.join(" ")}`;
   try {
     execFileSync(process.execPath, [join(root, "node_modules", version, "bin/tsc"), "-p", folder], {
       encoding: "utf8",
