@@ -146,7 +146,9 @@ fuzz_target!(|script: Script| {
                 }
             }
             Op::Notify { size } => {
-                if let Ok(Some(key)) = end.session.notify(now, "method", None, params(codec, size), Some(Duration::from_secs(5))) {
+                if let Ok(Some(key)) =
+                    end.session.notify(now, "method", None, params(codec, size), Some(Duration::from_secs(5)))
+                {
                     assert!(end.waiting.insert(key), "{key:?} is taken");
                 }
             }

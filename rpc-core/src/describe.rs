@@ -32,7 +32,7 @@ pub struct Description {
     pub services: Vec<ServiceDescription>,
     /// The TypeScript declarations of all types, by name.
     pub declarations: Vec<Declaration>,
-    /// The JSON Schemas that [`ParamDescription::schema`] refers to, as `#/components/schemas/Name`.
+    /// The JSON Schemas that [`ParamDescription::ty`] refers to, as `#/components/schemas/Name`.
     pub inputs: BTreeMap<String, Value>,
     /// The JSON Schemas that [`MethodDescription::result`] and [`MethodDescription::error`] refer to.
     pub outputs: BTreeMap<String, Value>,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The scripts of `package.json` that need nothing from Rust, in the order of what they cost.
-const SCRIPTS: [&str; 4] = ["check", "build", "size", "lint:pkg"];
+const SCRIPTS: [&str; 4] = ["check", "size", "lint:pkg", "test:consumers"];
 
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
     let client = repo.root.join(npm::CLIENT);

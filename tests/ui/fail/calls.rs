@@ -8,7 +8,7 @@ trait Chat {
 
 fn call(chat: &ChatClient) {
     let _ = chat.say("hi");
-    let _ = chat.say(5, 5);
+    let _ = chat.say("hi", "five");
     let _ = chat.shout("hi");
 }
 
