@@ -58,6 +58,12 @@ export type Conflict<T> = {
   data: T;
 };
 
+/** What is missing is as in the default of the whole. */
+export type Defaulted = {
+  lives: number;
+  level: number | null;
+};
+
 /** What holds nothing. */
 export type Emptiness = {
   unit: null;
@@ -116,6 +122,10 @@ export type Flat = {
   flatEvent: FlatEvent;
   flatAttachment: FlatAttachment;
   flatMap: FlatMap;
+  flatChoice: FlatChoice;
+  flatUntagged: FlatUntagged;
+  strict: Strict;
+  defaulted: Defaulted;
   /** To the right. */
   x: number;
   /** Downwards. This ends a comment: *\/ and this goes on. */
@@ -132,6 +142,9 @@ export type FlatAttachment = { number: number } & (
   | { kind: "none" }
 );
 
+/** A choice with a name around it. */
+export type FlatChoice = { number: number } & ({ Place: Point } | { Picture: { bytes: Uint8Array } } | { Ids: bigint[] });
+
 /** An event with more around it. */
 export type FlatEvent = { number: number } & (
   | { type: "closed" }
@@ -143,6 +156,9 @@ export type FlatEvent = { number: number } & (
 
 /** Known fields and any others. */
 export type FlatMap = { number: number } & Record<string, number | string | boolean | JsonValue[] | Record<string, JsonValue> | null>;
+
+/** Fields that are told apart by their names only, with more around them. */
+export type FlatUntagged = { number: number } & ({ text: string } | { picture: Uint8Array; size?: bigint });
 
 /** Numbers with a fraction, and some without. */
 export type Floats = {
@@ -225,6 +241,8 @@ export type Maps = {
   byWord: Partial<Record<Color, number>>;
   byCharacter: Record<string, number>;
   byId: Record<string, number>;
+  byInteger: Record<`${bigint}`, number>;
+  byFlag: Partial<Record<`${boolean}`, number>>;
   nested: Record<string, Record<number, boolean[]>>;
 };
 
@@ -249,6 +267,7 @@ export type Optional = {
   inTuple: [number | null, Point | null];
   inMap: Record<string, boolean | null>;
   anything?: JsonValue[];
+  leftOutIfEmpty?: string[];
 };
 
 /** All params as one value. */
@@ -355,6 +374,12 @@ export type Shared = {
   boxed: Point;
   shared: Point;
   list: string[];
+};
+
+/** Takes no other fields than these. */
+export type Strict = {
+  only: number;
+  current?: number;
 };
 
 /** Text. */
@@ -743,7 +768,7 @@ export const Failures: ServiceDef<Failures> = {
 
 export const Kinds: ServiceDef<Kinds> = {
   name: "Kinds",
-  hash: "77678d9a9ccd540d",
+  hash: "8a3d5088a583d755",
   revive,
   plans: {
     Attachment: { u: ["kind", { drawing: { o: { value: { a: "Shape" } } }, image: { o: { value: 1 } }, "text-and-number": { o: { value: { t: [0, 2] } } } }] },
@@ -751,9 +776,11 @@ export const Kinds: ServiceDef<Kinds> = {
     "Column<bigint, Wrapper<Uint8Array>>": { u: ["is", { Both: { o: { it: { o: { left: 2, right: 1 } } } }, Left: { o: { it: 2 } }, Right: { o: { it: 1 } } }] },
     Event: { u: ["type", { newAvatar: { o: { history: { a: 1 }, image: 1 } }, typing: { o: { sinceWhen: 2 } } }] },
     Everything: { o: { binary: "Binary", flat: "Flat", pages: "Pages", tree: "Tree", tuples: "Tuples", variants: "Variants", whole: "Whole", wrapped: "Wrapped" } },
-    Flat: { o: { flatAttachment: "FlatAttachment", flatEvent: "FlatEvent" } },
+    Flat: { o: { flatAttachment: "FlatAttachment", flatChoice: "FlatChoice", flatEvent: "FlatEvent", flatUntagged: "FlatUntagged" } },
     FlatAttachment: { u: ["kind", { drawing: { o: { value: { a: "Shape" } } }, image: { o: { value: 1 } }, "text-and-number": { o: { value: { t: [0, 2] } } } }] },
+    FlatChoice: { o: { Ids: { a: 2 }, Picture: { o: { bytes: 1 } } } },
     FlatEvent: { u: ["type", { newAvatar: { o: { history: { a: 1 }, image: 1 } }, typing: { o: { sinceWhen: 2 } } }] },
+    FlatUntagged: { o: { picture: 1, size: 2 } },
     "Page<Event>": { o: { items: { a: "Event" } } },
     "Page<Page<Uint8Array | null>>": { o: { items: { a: "Page<Uint8Array | null>" } } },
     "Page<Uint8Array | null>": { o: { items: { a: 1 } } },
