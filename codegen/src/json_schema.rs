@@ -13,7 +13,7 @@ const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
 /// The types of services by their names, each as a schema of draft 7 that holds all that it refers to.
 ///
 /// A type that is not the same for what is sent and for what comes back is there twice, as `Name` and `NameInput`, like in
-/// [`crate::openrpc`].
+/// [`crate::openrpc()`].
 pub fn json_schemas(description: &Description) -> BTreeMap<String, Value> {
     let schemas = Merged::of(description).schemas;
     schemas.keys().map(|name| (name.clone(), by_itself(name, &schemas))).collect()

@@ -1,7 +1,7 @@
 //! Generators of Trunkline, as a library and as a command line.
 //!
 //! Everything here is a function of a [`Description`]: services as plain data, with what ts-rs and schemars know of their
-//! types. [`typescript`] makes one file of it for the npm package `trunkline`, [`openrpc`] and [`json_schemas`] make
+//! types. [`typescript()`] makes one file of it for the npm package `trunkline`, [`openrpc()`] and [`json_schemas`] make
 //! documents of it for other tools, and [`compare`] tells what changed between two of them. Nothing is read from sources
 //! and nothing runs at build time: your own binary describes the services that are compiled into it.
 //!
