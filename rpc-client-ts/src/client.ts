@@ -26,7 +26,10 @@ export interface ClientOptions {
   readonly token?: Token | undefined;
   /** How calls are written: JSON unless set to `msgpack` of `trunkline/msgpack`. */
   readonly codec?: Codec | undefined;
-  /** How long a call may take that does not say, in milliseconds: 30,000 unless set. It then fails with `DEADLINE_EXCEEDED`. */
+  /**
+   * How long a call may take where neither the call nor its method says it, in milliseconds: 30,000 unless set. It then fails with
+   * `DEADLINE_EXCEEDED`.
+   */
   readonly timeout?: number | undefined;
   /** How long dialling and logging in may take together, in milliseconds: 10,000 unless set. */
   readonly connectTimeout?: number | undefined;
@@ -278,7 +281,10 @@ class Connection implements Client {
     method?: MethodDef,
     revival?: Revival,
   ): Call<unknown, AppError> {
-    const { signal, timeout = this.#options.timeout ?? CALL_TIMEOUT, meta } = options;
+    const { signal, meta } = options;
+    // What the method says, the server knows by itself.
+    const told = options.timeout ?? (method?.t ? undefined : this.#options.timeout);
+    const timeout = told ?? method?.t ?? CALL_TIMEOUT;
     return newCall((resolve, reject) => {
       let giveUp: (() => void) | undefined;
       const abort = () => giveUp?.();
@@ -293,9 +299,7 @@ class Connection implements Client {
         const encoded =
           params === undefined ? undefined : this.#codec.encode(params, method?.x && revival?.revive?.write);
         signal?.addEventListener("abort", abort);
-        // A server does the same by itself.
-        const usual = timeout === CALL_TIMEOUT && options.timeout === undefined;
-        const t = usual || timeout === Infinity ? undefined : timeout;
+        const t = told === Infinity ? undefined : told;
         giveUp = this.#session.call({
           method: name,
           params: encoded,

@@ -39,6 +39,8 @@ export interface MethodDef {
   readonly k?: 1;
   /** 1 if a repetition does no harm. */
   readonly i?: 1;
+  /** How long a call may take, in milliseconds, where the method says it. */
+  readonly t?: number;
   /** 1 if there are bytes or `bigint`s in its parameters. */
   readonly x?: 1;
   /** Where bytes and `bigint`s are in its result, and in its error. */

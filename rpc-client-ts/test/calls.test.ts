@@ -3,7 +3,7 @@
  */
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type AppError, isRpcError, RpcError } from "../src/index.ts";
+import { type AppError, type Call, type CallOptions, isRpcError, RpcError, type ServiceDef } from "../src/index.ts";
 import { connected, dial, turn, WELCOME } from "./support/fake.ts";
 
 beforeEach(() => {
@@ -263,6 +263,31 @@ test("the client's own timeout is told", async () => {
   expect(socket.frames()).toEqual([
     [3, 1, "a", { t: 5000 }],
     [3, 3, "b", 0, []],
+  ]);
+});
+
+test("what a method says of its time beats the client's own, and is not told", async () => {
+  const { client, socket } = await connected({ timeout: 5000 }, [2, { v: 1, session: "s", ping_ms: 0 }]);
+  interface Slow {
+    crunch(options?: CallOptions): Call<void>;
+  }
+  const def: ServiceDef<Slow> = { name: "Slow", hash: "", methods: { crunch: { p: [], t: 120_000 } } };
+  const { crunch } = client.service(def);
+  const calls = [crunch().result(), crunch({ timeout: 200_000 }).result()];
+  await turn();
+  expect(socket.frames()).toEqual([
+    [3, 1, "crunch"],
+    [3, 3, "crunch", { t: 200_000 }],
+  ]);
+  await vi.advanceTimersByTimeAsync(119_000);
+  expect(socket.frames()).toEqual([]);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(socket.frames()).toEqual([[9, 1]]);
+  await vi.advanceTimersByTimeAsync(80_000);
+  expect(socket.frames()).toEqual([[9, 3]]);
+  expect((await Promise.all(calls)).map((r) => !r.ok && r.error.code)).toEqual([
+    "DEADLINE_EXCEEDED",
+    "DEADLINE_EXCEEDED",
   ]);
 });
 

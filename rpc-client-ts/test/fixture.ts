@@ -731,7 +731,7 @@ export const Calls: ServiceDef<Calls> = {
     note: { p: ["what"], k: 1 },
     noted: { p: ["what"] },
     sleep: { p: ["what", "ms"] },
-    impatient: { p: ["ms"] },
+    impatient: { p: ["ms"], t: 200 },
     rare: { p: [] },
     once: { p: [] },
     often: { p: [] },

@@ -175,6 +175,9 @@ impl<'a> Method<'a> {
                 keys.push(format!("{key}: 1"));
             }
         }
+        if let Some(timeout) = self.of.timeout_ms {
+            keys.push(format!("t: {timeout}"));
+        }
         let encodes = self.params.iter().any(|param| plans.are_needed_for(&param.ty));
         if encodes {
             keys.push("x: 1".to_owned());

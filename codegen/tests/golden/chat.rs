@@ -184,7 +184,7 @@ pub trait Chat {
     /// Lists users, newest first.
     ///
     /// At most 200 per page.
-    #[method(idempotent)]
+    #[method(idempotent, timeout = "2m")]
     async fn users(&self, page: PageRequest, role: Option<Role>) -> Result<Page<User>>;
     /// Sends a message.
     async fn send(

@@ -168,7 +168,7 @@ export const Chat: ServiceDef<Chat> = {
   },
   methods: {
     me: { n: "chat.me", p: [], i: 1, r: ["User"] },
-    users: { n: "chat.users", p: ["page", "role"], i: 1, r: ["Page<User>"] },
+    users: { n: "chat.users", p: ["page", "role"], i: 1, t: 120000, r: ["Page<User>"] },
     send: { n: "chat.send", p: ["room", "text", "attachment", "silent"], x: 1, r: ["Message"] },
     allUsers: { n: "chat.all_users", p: [], r: [{ a: "User" }] },
     ping: { n: "chat.ping", p: ["at"], k: 1 },

@@ -2,9 +2,7 @@
 
 // rpc-client-ts/src/socket.ts
 function platformSocket() {
-  const { WebSocket } = globalThis;
-  if (!WebSocket) throw new Error("there is no WebSocket here: pass one as an option");
-  return WebSocket;
+  return globalThis.WebSocket;
 }
 
 // rpc-client-ts/dist/call.js
@@ -277,14 +275,10 @@ var Session = class {
     this.#onEvent = onEvent;
     this.#lastId = lastId;
   }
-  /**
-   * Makes a call, which ends at once if it can never be sent. The result gives it up.
-   *
-   * Throws if what stands beside the parameters cannot be encoded.
-   */
+  /** Makes a call, which ends at once if it can never be sent. The result gives it up. */
   call(request) {
-    const { method, params, meta, timeout } = request;
-    const beside = meta ? this.#codec.size(this.#codec.encode({ m: meta })) : 0;
+    const { method, params, head: head2, timeout } = request;
+    const beside = head2 ? this.#codec.size(this.#codec.encode(head2)) : 0;
     const size = params === void 0 ? 0 : this.#codec.size(params);
     const failure = this.#ended ?? (timeout > 0 ? void 0 : LATE) ?? tooLarge("what is sent beside the parameters", beside, MAX_HEAD) ?? tooLarge("the call", size, this.#limits.packet);
     if (failure) {
@@ -330,24 +324,23 @@ var Session = class {
   end(failure, lost) {
     this.#ended = failure;
     this.#outlet = void 0;
-    const [sent, unsent] = [[...this.#sent.values()], [...this.#unsent]];
-    this.#sent.clear();
-    this.#unsent.clear();
-    for (const pending of sent) {
+    for (const pending of this.#sent.values()) {
       if (pending)
         finish(pending, [FAIL, { ...failure, message: lost, executed: true }]);
     }
-    for (const pending of unsent)
+    for (const pending of this.#unsent)
       finish(pending, [FAIL, failure]);
+    this.#sent.clear();
+    this.#unsent.clear();
   }
   /** Takes in a frame that is not the link's own. Throws if the peer may not send it. */
   handle(frame) {
     switch (frame[0]) {
       case OK:
       case ERROR: {
-        const message = unavailable(frame[2]);
-        const failure = { code: "UNIMPLEMENTED", message: message ?? "", executed: true };
-        this.#answered(frame[1], message ? [FAIL, failure] : [frame[0], frame[3]]);
+        const [kind, id, head2, value] = frame;
+        const message = unavailable(head2);
+        this.#answered(id, message ? [FAIL, { code: "UNIMPLEMENTED", message, executed: true }] : [kind, value]);
         break;
       }
       case FAIL:
@@ -444,17 +437,11 @@ var Session = class {
     return void 0;
   }
   #write({ request, deadline }, id) {
-    const { method, params, oneway, tell, meta } = request;
+    const { method, params, oneway, head: head2 = 0 } = request;
+    const left = Math.max(0, Math.ceil(deadline - performance.now()));
     const fields = oneway ? [NOTIFY, method] : [REQUEST, id, method];
-    const head2 = {};
-    if (tell)
-      head2.t = Math.max(0, Math.ceil(deadline - performance.now()));
-    if (meta)
-      head2.m = meta;
-    if (tell || meta)
-      fields.push(head2);
-    else if (params !== void 0)
-      fields.push(0);
+    if (head2 || params !== void 0)
+      fields.push(head2 && head2.t !== void 0 ? { ...head2, t: left } : head2);
     return this.#codec.frame(fields, params);
   }
 };
@@ -481,6 +468,8 @@ var Link = class {
   closed;
   #socket;
   #codec;
+  /** Whom the frames are from and for. */
+  #session;
   #user;
   #welcomed = false;
   #ended = false;
@@ -488,9 +477,10 @@ var Link = class {
   #silence;
   /** What the socket has said of its failure. */
   #trouble = "";
-  constructor(socket, codec, user) {
+  constructor(socket, codec, session, user) {
     this.#socket = socket;
     this.#codec = codec;
+    this.#session = session;
     this.#user = user;
     socket.binaryType = "arraybuffer";
     const on = (type, act) => {
@@ -529,8 +519,8 @@ var Link = class {
       return;
     }
     const hello = this.#codec.frame([HELLO, this.#user.hello()]);
-    const early = this.#user.early((16 << 10) - this.#codec.size(hello) - 1);
-    this.send(this.#codec.join([hello, ...early]));
+    const room = (16 << 10) - this.#codec.size(hello) - 1;
+    this.send(this.#codec.join([hello, ...this.#session.gather(room, room)]));
   }
   #take(packet) {
     this.#heardAt = performance.now();
@@ -550,7 +540,7 @@ var Link = class {
         else if (frame[0] === PING)
           ping = frame[1];
         else
-          this.#user.handle(frame);
+          this.#session.handle(frame);
         if (this.#ended)
           return;
       }
@@ -725,11 +715,9 @@ var Connection = class {
       this.#token = (typeof token === "function" ? await token() : token) ?? void 0;
       if (this.state === "closed")
         return;
-      this.#link = new Link(new Socket(url, [subprotocol(this.#codec)]), this.#codec, {
+      this.#link = new Link(new Socket(url, [subprotocol(this.#codec)]), this.#codec, this.#session, {
         hello: () => this.#hello(),
-        early: (fill) => this.#session.gather(fill, fill),
         welcomed: (welcome, link) => this.#welcomed(welcome, link),
-        handle: (frame) => this.#session.handle(frame),
         ended: (close) => this.#end(close)
       });
     } catch (error) {
@@ -806,8 +794,9 @@ var Connection = class {
     this.#tell(name, Array.isArray(value) ? value[0] : value);
   }
   #call(name, params, options = {}, method, revival) {
-    const usual = this.#options.timeout ?? CALL_TIMEOUT;
-    const { signal, timeout = usual, meta } = options;
+    const { signal, meta } = options;
+    const told = options.timeout ?? (method?.t ? void 0 : this.#options.timeout);
+    const timeout = told ?? method?.t ?? CALL_TIMEOUT;
     return newCall((resolve, reject) => {
       let giveUp;
       const abort = () => giveUp?.();
@@ -824,14 +813,14 @@ var Connection = class {
       try {
         const encoded = params === void 0 ? void 0 : this.#codec.encode(params, method?.x && revival?.revive?.write);
         signal?.addEventListener("abort", abort);
-        const tell = Number.isFinite(timeout) && (options.timeout !== void 0 || usual !== CALL_TIMEOUT);
+        const t = told === Infinity ? void 0 : told;
         giveUp = this.#session.call({
           method: name,
           params: encoded,
           oneway: method?.k === 1,
           timeout,
-          tell,
-          meta,
+          // As it is now: it may be sent much later.
+          head: t || meta ? { t, m: meta && JSON.parse(JSON.stringify(meta)) } : void 0,
           end
         });
       } catch (error) {
