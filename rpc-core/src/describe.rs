@@ -163,6 +163,8 @@ impl ServiceSchema {
         let (inputs, outputs) = (definitions(&mut types.inputs), definitions(&mut types.outputs));
         let mut contract = json!({ "methods": methods, "inputs": inputs, "outputs": outputs });
         strip_notes(&mut contract);
+        // Whatever features of serde_json a program turns on.
+        contract.sort_all_objects();
         format!("{:016x}", fnv1a(contract.to_string().as_bytes()))
     }
 }
