@@ -9,9 +9,9 @@ pub use trunkline_client::{Client, ClientBuilder, ConnectError};
 #[cfg_attr(docsrs, doc(cfg(feature = "codegen")))]
 pub use trunkline_codegen as codegen;
 pub use trunkline_core::{
-    AnyError, AppError, Bytes, CloseCode, CloseReason, Code, Codec, Config, ConfigError, Error, Fault, I64,
-    MethodSchema, Never, ParamSchema, Per, RateLimit, Reply, ResultExt, Service, ServiceSchema, Subprotocol,
-    U64, Wire,
+    AnyError, AppError, Bytes, CloseCode, CloseReason, Code, Codec, ConfigError, Error, Fault, I64,
+    MethodSchema, Never, ParamSchema, Per, RateLimit, Reply, ResultExt, Service, ServiceSchema,
+    SessionConfig, Subprotocol, U64, Wire,
 };
 #[cfg(feature = "schema")]
 pub use trunkline_core::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use trunkline::{Client, ClientBuilder, Code, Config, ConnectError, Error, Heartbeat, Server};
+use trunkline::{Client, ClientBuilder, Code, ConnectError, Error, Heartbeat, Server, SessionConfig};
 
 fn refused(builder: ClientBuilder) -> ConnectError {
     let at_once = builder.clone().connect().now_or_never().expect("before anything is dialled").unwrap_err();
@@ -21,7 +21,7 @@ async fn a_client_refuses_what_cannot_work() {
     let client = || Client::builder("ws://localhost:1");
     for (builder, rule) in [
         (client().max_message_size(3), "max_packet"),
-        (client().limits(Config { outbound_mark: 0, ..Config::default() }), "outbound_mark"),
+        (client().limits(SessionConfig { outbound_mark: 0, ..SessionConfig::default() }), "outbound_mark"),
         (client().call_timeout(Duration::ZERO), "call_timeout"),
         (client().connect_timeout(Duration::ZERO), "connect_timeout"),
     ] {
@@ -42,8 +42,11 @@ async fn a_client_refuses_what_cannot_work() {
 #[tokio::test]
 async fn a_server_refuses_what_cannot_work() {
     for (builder, rule) in [
-        (Server::builder().limits(Config { max_frames: 1, ..Config::default() }), "max_frames"),
-        (Server::builder().limits(Config { max_outbound: 1, ..Config::default() }), "max_outbound"),
+        (Server::builder().limits(SessionConfig { max_frames: 1, ..SessionConfig::default() }), "max_frames"),
+        (
+            Server::builder().limits(SessionConfig { max_outbound: 1, ..SessionConfig::default() }),
+            "max_outbound",
+        ),
         (Server::builder().heartbeat(Heartbeat::every(Duration::ZERO)), "the heartbeat: ping_every"),
         (
             Server::builder().heartbeat(Heartbeat::every(Duration::from_secs(1)).timeout(Duration::ZERO)),
@@ -54,7 +57,7 @@ async fn a_server_refuses_what_cannot_work() {
         let error = builder.build().unwrap_err();
         assert!(error.to_string().contains(rule), "{error}");
     }
-    let limits = Config { max_params: 10, ..Config::default() };
+    let limits = SessionConfig { max_params: 10, ..SessionConfig::default() };
     assert!(Server::builder().limits(limits).max_in_flight(7).build().is_ok());
 }
 

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
 use trunkline_core::{
-    AwaitHello, AwaitWelcome, Codec, Config, Hello, KeepAlive, Packet, Protocol, Role, Session, Welcome,
+    AwaitHello, AwaitWelcome, Codec, Hello, KeepAlive, Packet, Protocol, Role, Session, SessionConfig,
+    Welcome,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -27,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(welcome.v, 1);
         (Role::Client, link)
     };
-    let mut session = Session::new(role, Config::default(), codec);
+    let mut session = Session::new(role, SessionConfig::default(), codec);
     let _ = session.attach(link.with_jitter(f64::from(*choice) / 100.0));
     let _ = session.poll_timeout();
     while session.poll_event().is_some() {}

@@ -10,7 +10,8 @@ use std::{
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use trunkline_core::{
-    CallKey, Codec, Config, Error, Event, Goaway, Packet, Payload, RequestHead, RequestId, Role, Session,
+    CallKey, Codec, Error, Event, Goaway, Packet, Payload, RequestHead, RequestId, Role, Session,
+    SessionConfig,
 };
 
 #[derive(Debug, Arbitrary)]
@@ -48,7 +49,7 @@ enum Op {
 /// A session, and what the program around it knows.
 struct End {
     session: Session,
-    config: Config,
+    config: SessionConfig,
     role: Role,
     waiting: BTreeSet<CallKey>,
     working: BTreeSet<RequestId>,
@@ -58,7 +59,7 @@ struct End {
 }
 
 impl End {
-    fn new(role: Role, codec: Codec, config: Config) -> Self {
+    fn new(role: Role, codec: Codec, config: SessionConfig) -> Self {
         Self {
             session: Session::new(role, config.clone(), codec),
             config,
@@ -119,13 +120,13 @@ fn params(codec: Codec, size: u16) -> Payload {
 fuzz_target!(|script: Script| {
     let codec = if script.json { Codec::Json } else { Codec::MessagePack };
     let mut now = Instant::now();
-    let config = |max_in_flight: u8| Config {
+    let config = |max_in_flight: u8| SessionConfig {
         max_in_flight: u32::from(max_in_flight % 8) + 1,
         max_packet: if script.small_packets { 2048 } else { 1 << 20 },
         outbound_mark: if script.small_marks { 1000 } else { 256 << 10 },
         max_outbound: if script.small_marks { 4000 } else { 1 << 20 },
         call_timeout: Duration::from_secs(10),
-        ..Config::default()
+        ..SessionConfig::default()
     };
     let mut client = End::new(Role::Client, codec, config(script.max_in_flight[0]));
     let mut server = End::new(Role::Server, codec, config(script.max_in_flight[1]));

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use trunkline_core::{
-    AwaitHello, AwaitWelcome, Code, Codec, Config, Error, Event, Hello, KeepAlive, Packet, Payload, Protocol,
-    Role, Session, Welcome,
+    AwaitHello, AwaitWelcome, Code, Codec, Error, Event, Hello, KeepAlive, Packet, Payload, Protocol, Role,
+    Session, SessionConfig, Welcome,
 };
 
 /// A packet of the kind that belongs to `codec`.
@@ -18,7 +18,13 @@ pub fn packet(codec: Codec, body: &[u8]) -> Packet {
 }
 
 /// Gives `client` and `server` a link between them.
-pub fn join(now: Instant, codec: Codec, client: &mut Session, server: &mut Session, limits: [&Config; 2]) {
+pub fn join(
+    now: Instant,
+    codec: Codec,
+    client: &mut Session,
+    server: &mut Session,
+    limits: [&SessionConfig; 2],
+) {
     let protocol = Protocol::Native(codec);
     let hello = Hello { limits: limits[0].limits(), ..Hello::default() };
     let (await_welcome, packet) = AwaitWelcome::new(protocol, hello);
@@ -34,7 +40,7 @@ pub fn join(now: Instant, codec: Codec, client: &mut Session, server: &mut Sessi
 /// same packet to the client.
 pub fn feed(codec: Codec, body: &[u8]) {
     let now = Instant::now();
-    let config = Config::default();
+    let config = SessionConfig::default();
     let [mut client, mut server] =
         [Role::Client, Role::Server].map(|role| Session::new(role, config.clone(), codec));
     join(now, codec, &mut client, &mut server, [&config, &config]);

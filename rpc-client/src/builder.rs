@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use trunkline_core::{Codec, Config, ConfigError, Hello, KeepAlive};
+use trunkline_core::{Codec, ConfigError, Hello, KeepAlive, SessionConfig};
 use trunkline_peer::{Handle, Transport};
 
 use crate::{
@@ -20,14 +20,14 @@ pub struct ClientBuilder {
     pub(crate) token: Option<FetchToken>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) codec: Codec,
-    pub(crate) config: Config,
+    pub(crate) config: SessionConfig,
     pub(crate) call_timeout: Duration,
     pub(crate) connect_timeout: Duration,
 }
 
 impl ClientBuilder {
     pub(crate) fn new(url: String) -> Self {
-        let config = Config::default();
+        let config = SessionConfig::default();
         Self {
             url,
             token: None,
@@ -78,7 +78,7 @@ impl ClientBuilder {
     }
 
     /// All limits of a session at once, also those that have no setter here. Setters that follow change single ones.
-    pub fn limits(mut self, limits: Config) -> Self {
+    pub fn limits(mut self, limits: SessionConfig) -> Self {
         self.config = limits;
         self
     }

@@ -6,8 +6,8 @@
 use std::time::Instant;
 
 use trunkline_core::{
-    AwaitHello, AwaitWelcome, Codec, Config, Event, Hello, KeepAlive, Payload, Protocol, Role, Session,
-    Welcome,
+    AwaitHello, AwaitWelcome, Codec, Event, Hello, KeepAlive, Payload, Protocol, Role, Session,
+    SessionConfig, Welcome,
 };
 
 struct Pair {
@@ -21,11 +21,11 @@ impl Pair {
         let (now, protocol) = (Instant::now(), Protocol::Native(codec));
         let (await_welcome, hello) = AwaitWelcome::new(protocol, Hello::default());
         let pending = AwaitHello::new(protocol).handle_packet(hello).unwrap();
-        let mut server = Session::new(Role::Server, Config::default(), codec);
+        let mut server = Session::new(Role::Server, SessionConfig::default(), codec);
         server.attach(pending.accept(now, KeepAlive::server(), Welcome::default())).unwrap();
         let welcome = server.poll_transmit(now).unwrap();
         let (_, link) = await_welcome.handle_packet(now, KeepAlive::client(), welcome).unwrap();
-        let mut client = Session::new(Role::Client, Config::default(), codec);
+        let mut client = Session::new(Role::Client, SessionConfig::default(), codec);
         client.attach(link).unwrap();
         Self { now, client, server }
     }

@@ -41,7 +41,7 @@ pub use params::{Params, ParamsWriter};
 pub use payload::Payload;
 pub use protocol::{Protocol, Subprotocol};
 pub use schema::{MethodSchema, ParamSchema, Per, RateLimit, Service, ServiceSchema, TypeSchema};
-pub use session::{CallKey, Config, Event, Limits, Role, Session};
+pub use session::{CallKey, Event, Limits, Role, Session, SessionConfig};
 pub use wire::{Bytes, I64, Reply, U64, Wire};
 
 /// A moment at which a test begins; from there on it turns the clock itself.

@@ -19,8 +19,8 @@ use std::{
 
 use serde::Serialize;
 use trunkline_core::{
-    AnyError, CallKey, CloseCode, CloseReason, Code, Codec, Config, Error, Fault, Outcome, ParamsWriter,
-    Payload, Reply, RequestHead, ServiceSchema, Wire,
+    AnyError, CallKey, CloseCode, CloseReason, Code, Codec, Error, Fault, Outcome, ParamsWriter, Payload,
+    Reply, RequestHead, ServiceSchema, SessionConfig, Wire,
 };
 
 use crate::{
@@ -92,7 +92,7 @@ pub type CallOf<R> = Call<<R as Reply>::Ok, <<R as Reply>::Fault as Fault>::App>
 impl Handle {
     /// A handle that nobody listens to yet; its calls are encoded by `codec`.
     pub fn new(codec: Codec) -> Self {
-        Self::with_timeout(codec, Config::CALL_TIMEOUT)
+        Self::with_timeout(codec, SessionConfig::CALL_TIMEOUT)
     }
 
     /// A handle whose calls may take `call_timeout` where they do not say.

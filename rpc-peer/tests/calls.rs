@@ -14,8 +14,8 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::Semaphore;
 use trunkline_core::{
-    AwaitHello, CloseReason, Codec, Config, KeepAlive, MethodSchema, Never, Outcome, Packet, Payload, Per,
-    Protocol, RateLimit, Role, ServiceSchema, Session, TypeSchema, Welcome,
+    AwaitHello, CloseReason, Codec, KeepAlive, MethodSchema, Never, Outcome, Packet, Payload, Per, Protocol,
+    RateLimit, Role, ServiceSchema, Session, SessionConfig, TypeSchema, Welcome,
 };
 use trunkline_peer::{
     BoxFuture, Connection, ConnectionId, Dispatch, Driver, Guard, Handle, Incoming, Memory, PeerInfo, Router,
@@ -140,16 +140,16 @@ struct Served {
 }
 
 impl Served {
-    async fn new(config: Config) -> Self {
+    async fn new(config: SessionConfig) -> Self {
         Self::with(config, None).await
     }
 
-    async fn with(config: Config, user: Option<User>) -> Self {
+    async fn with(config: SessionConfig, user: Option<User>) -> Self {
         Self::begin(config, user, &[]).await
     }
 
     /// `behind` are frames in the packet of the hello.
-    async fn begin(config: Config, user: Option<User>, behind: &[&str]) -> Self {
+    async fn begin(config: SessionConfig, user: Option<User>, behind: &[&str]) -> Self {
         let (ours, peer) = memory(NonZeroUsize::new(1).unwrap());
         let hello = Packet::Text([&[r#"[1,{"v":1}]"#], behind].concat().join("\n").into());
         let pending = AwaitHello::new(Protocol::Native(Codec::Json)).handle_packet(hello).unwrap();
@@ -199,7 +199,7 @@ async fn within<T>(work: impl Future<Output = T>) -> T {
 
 #[tokio::test]
 async fn a_panic_in_a_guard_or_a_service_fails_its_call_alone() {
-    let mut served = Served::new(Config::default()).await;
+    let mut served = Served::new(SessionConfig::default()).await;
     for (id, name, executed) in
         [(1, "guard_panics", false), (3, "guard_panics_later", false), (5, "panics_at_once", true)]
     {
@@ -216,7 +216,7 @@ async fn a_panic_in_a_guard_or_a_service_fails_its_call_alone() {
 
 #[tokio::test]
 async fn denials_of_a_guard_that_had_to_wait_count_as_well() {
-    let mut served = Served::new(Config::default()).await;
+    let mut served = Served::new(SessionConfig::default()).await;
     let calls = [1, 3, 5, 7].map(|id| format!(r#"[3,{id},"denied_later"]"#));
     served.send(&calls.each_ref().map(String::as_str)).await;
     let answers = served.receive().await;
@@ -226,7 +226,7 @@ async fn denials_of_a_guard_that_had_to_wait_count_as_well() {
 
 #[tokio::test]
 async fn a_rate_limit_behind_a_guard_that_had_to_wait_disconnects_as_well() {
-    let mut served = Served::new(Config::default()).await;
+    let mut served = Served::new(SessionConfig::default()).await;
     served.send(&[r#"[3,1,"strict_later"]"#, r#"[3,3,"strict_later"]"#]).await;
     let answers = served.receive().await;
     assert!(answers.contains("[5,1,0,1]") && answers.contains(r#"[7,3,{"code":"RESOURCE_EXHAUSTED""#));
@@ -235,7 +235,7 @@ async fn a_rate_limit_behind_a_guard_that_had_to_wait_disconnects_as_well() {
 
 #[tokio::test(start_paused = true)]
 async fn methods_that_use_up_the_tasks_budget_do_not_stop_its_timer() {
-    let mut served = Served::new(Config::default()).await;
+    let mut served = Served::new(SessionConfig::default()).await;
     let calls: Vec<_> = (0..400).map(|n| format!(r#"[3,{},"busy"]"#, 2 * n + 1)).collect();
     served.send(&calls.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let mut late = 0;
@@ -247,7 +247,7 @@ async fn methods_that_use_up_the_tasks_budget_do_not_stop_its_timer() {
 
 #[tokio::test]
 async fn requests_begin_in_their_order_also_when_answers_cannot_be_sent() {
-    let mut served = Served::new(Config { outbound_mark: 1000, ..Config::default() }).await;
+    let mut served = Served::new(SessionConfig { outbound_mark: 1000, ..SessionConfig::default() }).await;
     // The second answer finds no place in the transport, so what follows has to wait.
     served.send(&[r#"[3,1,"large"]"#, r#"[3,3,"large"]"#, r#"[3,5,"a"]"#]).await;
     served.settle().await;
@@ -263,7 +263,7 @@ async fn requests_begin_in_their_order_also_when_answers_cannot_be_sent() {
 
 #[tokio::test]
 async fn frames_before_a_broken_one_are_taken() {
-    let mut served = Served::new(Config::default()).await;
+    let mut served = Served::new(SessionConfig::default()).await;
     let frames = [[r#"[4,"a"]"#; 100].as_slice(), &[r#"[3,1,"b"]"#, "[99]", r#"[3,3,"c"]"#]].concat();
     served.send(&frames).await;
     assert_eq!(served.receive().await, "[5,1,0,1]");
@@ -271,7 +271,7 @@ async fn frames_before_a_broken_one_are_taken() {
     assert_eq!(served.begun.lock().unwrap()[99..], ["a", "b"]);
 
     let frames = [r#"[4,"a"]"#, r#"[3,1,"b"]"#, "[99]"];
-    let mut served = Served::begin(Config::default(), None, &frames).await;
+    let mut served = Served::begin(SessionConfig::default(), None, &frames).await;
     assert_eq!(served.receive().await, "[5,1,0,1]");
     assert_eq!(served.receive().await, "4400");
     assert_eq!(*served.begun.lock().unwrap(), ["a", "b"]);
@@ -279,7 +279,7 @@ async fn frames_before_a_broken_one_are_taken() {
 
 #[tokio::test]
 async fn notifications_that_do_not_end_take_no_slot_of_requests() {
-    let mut served = Served::new(Config { max_in_flight: 2, ..Config::default() }).await;
+    let mut served = Served::new(SessionConfig { max_in_flight: 2, ..SessionConfig::default() }).await;
     served.send(&[r#"[4,"hang"]"#; 5]).await;
     served.send(&[r#"[3,1,"a"]"#]).await;
     assert_eq!(served.receive().await, "[5,1,0,1]");
@@ -291,13 +291,13 @@ async fn the_end_of_a_login_closes_4401() {
     let hour = Duration::from_secs(3600);
     let user = || User::new("ada").expires_at(SystemTime::now() + hour);
     let (begin, mut served) =
-        (tokio::time::Instant::now(), Served::with(Config::default(), Some(user())).await);
+        (tokio::time::Instant::now(), Served::with(SessionConfig::default(), Some(user())).await);
     assert_eq!(served.receive().await, "4401");
     assert!(begin.elapsed() <= hour && begin.elapsed() > hour - Duration::from_secs(60));
     assert_eq!(within(served.task).await.unwrap().code.0, 4401);
 
     // The user of a session that began without one, who then logs in for longer.
-    let (begin, mut served) = (tokio::time::Instant::now(), Served::new(Config::default()).await);
+    let (begin, mut served) = (tokio::time::Instant::now(), Served::new(SessionConfig::default()).await);
     served.connection.login(user()).unwrap();
     tokio::time::sleep(hour / 2).await;
     served.connection.login(User::new("ada").expires_at(SystemTime::now() + 2 * hour)).unwrap();
@@ -305,7 +305,7 @@ async fn the_end_of_a_login_closes_4401() {
     assert!(begin.elapsed() > 2 * hour, "{:?}", begin.elapsed());
 
     // And one whose login never ends.
-    let served = Served::with(Config::default(), Some(user())).await;
+    let served = Served::with(SessionConfig::default(), Some(user())).await;
     served.connection.login(User::new("ada")).unwrap();
     tokio::time::sleep(2 * hour).await;
     assert!(!served.task.is_finished());
@@ -314,7 +314,7 @@ async fn the_end_of_a_login_closes_4401() {
 #[tokio::test]
 async fn only_codes_that_may_stand_in_a_close_frame_are_sent() {
     for (code, sent) in [(1000, "1000"), (4000, "4000"), (401, "1011"), (1005, "1011"), (1006, "1011")] {
-        let mut served = Served::new(Config::default()).await;
+        let mut served = Served::new(SessionConfig::default()).await;
         served.connection.close(code, "");
         assert_eq!(served.receive().await, sent);
     }

@@ -13,8 +13,9 @@ use std::{
 
 use futures_util::future::join_all;
 use trunkline_core::{
-    AnyError, AwaitHello, AwaitWelcome, CloseReason, Code, Codec, Config, Hello, KeepAlive, MethodSchema,
-    Never, Outcome, ParamSchema, Payload, Protocol, Role, ServiceSchema, Session, TypeSchema, Welcome,
+    AnyError, AwaitHello, AwaitWelcome, CloseReason, Code, Codec, Hello, KeepAlive, MethodSchema, Never,
+    Outcome, ParamSchema, Payload, Protocol, Role, ServiceSchema, Session, SessionConfig, TypeSchema,
+    Welcome,
 };
 use trunkline_peer::{
     BoxFuture, Call, Connection, ConnectionId, Dispatch, Driver, Handle, Incoming, Memory, PeerInfo, Router,
@@ -94,7 +95,7 @@ struct Pair {
     running: Arc<AtomicUsize>,
 }
 
-fn pair(codec: Codec, capacity: usize, config: Config) -> Pair {
+fn pair(codec: Codec, capacity: usize, config: SessionConfig) -> Pair {
     let (ours, theirs): (Memory, Memory) = memory(NonZeroUsize::new(capacity).unwrap());
     let protocol = Protocol::Native(codec);
     let now = Instant::now();
@@ -141,7 +142,7 @@ async fn within<T>(work: impl Future<Output = T>) -> T {
 #[tokio::test]
 async fn a_one_slot_pair_carries_64_echoes_of_1_mib() {
     for codec in [Codec::Json, Codec::MessagePack] {
-        let config = Config { max_packet: 4 << 20, ..Config::default() };
+        let config = SessionConfig { max_packet: 4 << 20, ..SessionConfig::default() };
         let pair = pair(codec, 1, config);
         let blob = "x".repeat(1 << 20);
         let answers = within(join_all((0..64).map(|_| echo(&pair.client, &blob)))).await;
@@ -151,7 +152,7 @@ async fn a_one_slot_pair_carries_64_echoes_of_1_mib() {
 
 #[tokio::test]
 async fn ten_thousand_small_calls_are_each_answered_with_their_own_value() {
-    let pair = pair(Codec::MessagePack, 2, Config { max_in_flight: 100, ..Config::default() });
+    let pair = pair(Codec::MessagePack, 2, SessionConfig { max_in_flight: 100, ..SessionConfig::default() });
     let values: Vec<String> = (0..10_000).map(|value| value.to_string()).collect();
     let answers = within(join_all(values.iter().map(|value| echo(&pair.client, value)))).await;
     for (value, answer) in values.iter().zip(answers) {
@@ -161,7 +162,7 @@ async fn ten_thousand_small_calls_are_each_answered_with_their_own_value() {
 
 #[tokio::test]
 async fn dropping_a_call_drops_the_method() {
-    let pair = pair(Codec::Json, 8, Config::default());
+    let pair = pair(Codec::Json, 8, SessionConfig::default());
     let call = tokio::spawn(hang(&pair.client));
     within(async {
         while pair.running.load(Ordering::SeqCst) == 0 {
@@ -178,7 +179,7 @@ async fn dropping_a_call_drops_the_method() {
 
 #[tokio::test]
 async fn a_call_beyond_the_cap_waits_for_its_turn() {
-    let pair = pair(Codec::MessagePack, 8, Config { max_in_flight: 2, ..Config::default() });
+    let pair = pair(Codec::MessagePack, 8, SessionConfig { max_in_flight: 2, ..SessionConfig::default() });
     let mut hanging: Vec<_> = (0..2).map(|_| Box::pin(hang(&pair.client))).collect();
     for call in &mut hanging {
         assert!(futures_util::poll!(call.as_mut()).is_pending());
@@ -195,7 +196,7 @@ async fn a_call_beyond_the_cap_waits_for_its_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_answer_is_a_deadline_on_both_sides() {
-    let pair = pair(Codec::Json, 8, Config::default());
+    let pair = pair(Codec::Json, 8, SessionConfig::default());
     let error = hang(&pair.client).timeout(Duration::from_millis(100)).await.unwrap_err();
     assert_eq!((error.code(), error.maybe_executed()), (Code::DeadlineExceeded, true));
     tokio::time::sleep(Duration::from_millis(10)).await;
@@ -204,7 +205,7 @@ async fn a_late_answer_is_a_deadline_on_both_sides() {
 
 #[tokio::test]
 async fn the_end_of_one_side_ends_the_calls_of_the_other() {
-    let pair = pair(Codec::Json, 8, Config::default());
+    let pair = pair(Codec::Json, 8, SessionConfig::default());
     let call = tokio::spawn(hang(&pair.client));
     while pair.running.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
@@ -217,7 +218,7 @@ async fn the_end_of_one_side_ends_the_calls_of_the_other() {
 
 #[tokio::test]
 async fn dropping_the_last_handle_closes_with_1000() {
-    let pair = pair(Codec::Json, 8, Config::default());
+    let pair = pair(Codec::Json, 8, SessionConfig::default());
     assert_eq!(within(echo(&pair.client, "x")).await.unwrap(), "x");
     drop(pair.client);
     let reason = within(pair.server_task).await.unwrap();
@@ -226,7 +227,7 @@ async fn dropping_the_last_handle_closes_with_1000() {
 
 #[tokio::test]
 async fn a_call_right_behind_a_close_is_ended_with_it() {
-    let pair = pair(Codec::Json, 8, Config::default());
+    let pair = pair(Codec::Json, 8, SessionConfig::default());
     let (before, after) = (echo(&pair.client, "before"), echo(&pair.client, "after"));
     let mut before = Box::pin(before);
     assert!(futures_util::poll!(before.as_mut()).is_pending());

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::net::ToSocketAddrs;
-use trunkline_core::{Config, ConfigError, Error, KeepAlive};
+use trunkline_core::{ConfigError, Error, KeepAlive, SessionConfig};
 use trunkline_peer::{Dispatch, Router};
 
 #[cfg(feature = "introspect")]
@@ -25,7 +25,7 @@ pub struct ServerBuilder {
     origins: Origins,
     path: Option<String>,
     files: Option<Files>,
-    config: Config,
+    config: SessionConfig,
     heartbeat: Heartbeat,
     login_timeout: Duration,
     head_timeout: Duration,
@@ -71,7 +71,7 @@ impl ServerBuilder {
             origins: Origins::default(),
             path: None,
             files: None,
-            config: Config::default(),
+            config: SessionConfig::default(),
             heartbeat: Heartbeat::every(Duration::from_secs(25)),
             login_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
@@ -143,7 +143,7 @@ impl ServerBuilder {
 
     /// All limits of a session at once, also those that have no setter here, such as how many bytes of parameters are
     /// held. Setters that follow change single ones.
-    pub fn limits(mut self, limits: Config) -> Self {
+    pub fn limits(mut self, limits: SessionConfig) -> Self {
         self.config = limits;
         self
     }

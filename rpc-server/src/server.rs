@@ -6,7 +6,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, ToSocketAddrs},
 };
-use trunkline_core::{CloseReason, Config, KeepAlive, ServiceSchema};
+use trunkline_core::{CloseReason, KeepAlive, ServiceSchema, SessionConfig};
 use trunkline_peer::{End, Memory, PeerInfo, Router, User, WebSocket, memory};
 
 use crate::{
@@ -34,7 +34,7 @@ pub(crate) struct Inner {
     pub(crate) origins: Origins,
     pub(crate) path: Option<String>,
     pub(crate) files: Option<Files>,
-    pub(crate) config: Config,
+    pub(crate) config: SessionConfig,
     pub(crate) keep_alive: KeepAlive,
     pub(crate) login_timeout: Duration,
     pub(crate) head_timeout: Duration,

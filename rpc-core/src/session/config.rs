@@ -42,13 +42,13 @@ impl Default for Limits {
 /// The limits of a session.
 ///
 /// ```
-/// use trunkline_core::Config;
+/// use trunkline_core::SessionConfig;
 ///
-/// let config = Config { max_in_flight: 16, ..Config::default() };
+/// let config = SessionConfig { max_in_flight: 16, ..SessionConfig::default() };
 /// assert!(config.check().is_ok());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
+pub struct SessionConfig {
     /// The largest packet taken, in bytes: 1 MiB unless set. A larger one closes the link with 1009. The peer learns it
     /// in the handshake.
     pub max_packet: u32,
@@ -74,7 +74,7 @@ pub struct Config {
     pub max_outbound: usize,
 }
 
-impl Default for Config {
+impl Default for SessionConfig {
     fn default() -> Self {
         Self {
             max_packet: 1 << 20,
@@ -89,7 +89,7 @@ impl Default for Config {
     }
 }
 
-impl Config {
+impl SessionConfig {
     /// How long a call may take unless something else is said, at either end: 30 s.
     pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -18,7 +18,7 @@ use serde::de::IgnoredAny;
 
 #[cfg(test)]
 pub(crate) use self::config::MAX_DEPTH;
-pub use self::config::{Config, Limits, Role};
+pub use self::config::{Limits, Role, SessionConfig};
 use self::{
     calls::{Incoming, Outgoing, Unsent},
     outbox::{Outbox, TooLarge},
@@ -65,7 +65,7 @@ enum Queued {
 #[derive(Debug)]
 pub struct Session {
     role: Role,
-    config: Config,
+    config: SessionConfig,
     protocol: Protocol,
     /// The socket of the moment, if there is one.
     link: Option<Link>,
@@ -80,7 +80,7 @@ pub struct Session {
 
 impl Session {
     /// A session without a link: what is wished for waits for one.
-    pub fn new(role: Role, config: Config, codec: Codec) -> Self {
+    pub fn new(role: Role, config: SessionConfig, codec: Codec) -> Self {
         Self {
             role,
             config,
@@ -275,7 +275,7 @@ impl Session {
     }
 
     /// Takes a slot for a request whose method has not ended when it was first polled. The method may go on for at most
-    /// `timeout`: the earliest of that, what the peer has set, and [`Config::call_timeout`] where `timeout` is `None`.
+    /// `timeout`: the earliest of that, what the peer has set, and [`SessionConfig::call_timeout`] where `timeout` is `None`.
     ///
     /// The result is the request's id. A notification, which has none, gets one beyond all ids of the wire, so that it
     /// has a slot and a deadline as well; the answer to it goes nowhere.

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::{
-    AwaitHello, Config, Failure, Hello, I64, KeepAlive, Publication, Request, Role, Session, U64, Welcome,
+    AwaitHello, Failure, Hello, I64, KeepAlive, Publication, Request, Role, Session, SessionConfig, U64,
+    Welcome,
     message::{Head, RequestHead, ValueHead, WireError},
 };
 
@@ -364,14 +365,14 @@ fn joined(protocol: Protocol, role: Role) -> Session {
     let (client, hello) = crate::AwaitWelcome::new(protocol, Hello::default());
     let pending = AwaitHello::new(protocol).handle_packet(hello).unwrap();
     let link = pending.accept(now, KeepAlive::server(), Welcome::default());
-    let mut session = Session::new(Role::Server, Config::default(), protocol.codec());
+    let mut session = Session::new(Role::Server, SessionConfig::default(), protocol.codec());
     session.attach(link).unwrap();
     if role == Role::Server {
         return session;
     }
     let welcome = session.poll_transmit(now).unwrap();
     let (_, link) = client.handle_packet(now, KeepAlive::client(), welcome).unwrap();
-    let mut session = Session::new(Role::Client, Config::default(), protocol.codec());
+    let mut session = Session::new(Role::Client, SessionConfig::default(), protocol.codec());
     session.attach(link).unwrap();
     session
 }

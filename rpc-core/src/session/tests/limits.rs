@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::pair::*;
 use crate::{
-    Code, Codec, Config, Error, Limits, Outcome, Packet, Payload, Request, RequestHead, RequestId, Role,
+    Code, Codec, Error, Limits, Outcome, Packet, Payload, Request, RequestHead, RequestId, Role,
+    SessionConfig,
 };
 
 /// Parameters whose encoding takes exactly `len` bytes.
@@ -536,17 +537,17 @@ fn calls_given_up_while_they_wait_leave_nothing_behind() {
 
 #[test]
 fn a_configuration_that_cannot_work_is_refused() {
-    let good = Config::default();
+    let good = SessionConfig::default();
     assert!(good.check().is_ok());
     let bad = [
-        Config { max_packet: 1023, ..good.clone() },
-        Config { max_frames: 4095, ..good.clone() },
-        Config { max_depth: 0, ..good.clone() },
-        Config { max_depth: 128, ..good.clone() },
-        Config { max_in_flight: 0, ..good.clone() },
-        Config { call_timeout: std::time::Duration::ZERO, ..good.clone() },
-        Config { outbound_mark: 0, ..good.clone() },
-        Config { max_outbound: (256 << 10) - 1, ..good },
+        SessionConfig { max_packet: 1023, ..good.clone() },
+        SessionConfig { max_frames: 4095, ..good.clone() },
+        SessionConfig { max_depth: 0, ..good.clone() },
+        SessionConfig { max_depth: 128, ..good.clone() },
+        SessionConfig { max_in_flight: 0, ..good.clone() },
+        SessionConfig { call_timeout: std::time::Duration::ZERO, ..good.clone() },
+        SessionConfig { outbound_mark: 0, ..good.clone() },
+        SessionConfig { max_outbound: (256 << 10) - 1, ..good },
     ];
     for config in bad {
         assert!(config.check().is_err(), "{config:?}");

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::pair::*;
 use crate::{
-    AwaitHello, AwaitWelcome, Code, Codec, Config, Error, Event, Goaway, Hello, KeepAlive, Limits, Message,
-    Packet, Protocol, ProtocolError, Request, RequestId, Role, Session, Welcome,
+    AwaitHello, AwaitWelcome, Code, Codec, Error, Event, Goaway, Hello, KeepAlive, Limits, Message, Packet,
+    Protocol, ProtocolError, Request, RequestId, Role, Session, SessionConfig, Welcome,
 };
 
 fn lost() -> Error {
@@ -143,7 +143,7 @@ fn frames_behind_the_hello_wait_for_the_link() {
         let packet = frames(codec, &[&hello, &call]);
         let pending = AwaitHello::new(Protocol::Native(codec)).handle_packet(packet).unwrap();
         assert_eq!(pending.hello().client, "eager");
-        let mut session = Session::new(Role::Server, Config::default(), codec);
+        let mut session = Session::new(Role::Server, SessionConfig::default(), codec);
         let now = crate::some_time();
         session.attach(pending.accept(now, KeepAlive::server(), Welcome::default())).unwrap();
         let Some(Event::Request(request)) = session.poll_event() else { panic!("a request") };
@@ -164,7 +164,7 @@ fn frames_behind_the_welcome_are_read() {
         let packet = frames(codec, &[&welcome, &json!([18, {"reason": "full"}])]);
         let now = crate::some_time();
         let (_, link) = await_welcome.handle_packet(now, KeepAlive::client(), packet).unwrap();
-        let mut session = Session::new(Role::Client, Config::default(), codec);
+        let mut session = Session::new(Role::Client, SessionConfig::default(), codec);
         session.attach(link).unwrap();
         let goaway = Goaway { reason: "full".to_owned(), ..Goaway::default() };
         assert_eq!(session.poll_event(), Some(Event::Goaway(goaway)));

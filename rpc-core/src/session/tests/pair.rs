@@ -8,9 +8,9 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    AwaitHello, AwaitWelcome, CallKey, Code, Codec, Config, Error, Event, Failure, Hello, KeepAlive, Message,
+    AwaitHello, AwaitWelcome, CallKey, Code, Codec, Error, Event, Failure, Hello, KeepAlive, Message,
     Outcome, Packet, Payload, Protocol, ProtocolError, Request, RequestHead, RequestId, Role, Session,
-    Welcome,
+    SessionConfig, Welcome,
 };
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ pub(super) struct Pair {
 
 pub(super) struct End {
     pub(super) session: Session,
-    pub(super) config: Config,
+    pub(super) config: SessionConfig,
     pub(super) keep_alive: KeepAlive,
     /// What the session has reported and the test has not looked at.
     pub(super) events: VecDeque<Event>,
@@ -267,8 +267,8 @@ impl Pair {
 impl End {
     fn new(role: Role, codec: Codec, keep_alive: KeepAlive) -> Self {
         Self {
-            session: Session::new(role, Config::default(), codec),
-            config: Config::default(),
+            session: Session::new(role, SessionConfig::default(), codec),
+            config: SessionConfig::default(),
             keep_alive,
             events: VecDeque::new(),
             sent: Vec::new(),
