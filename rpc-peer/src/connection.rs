@@ -3,18 +3,21 @@
 use std::{
     any::Any,
     fmt,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use http::{HeaderMap, HeaderName, header};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use trunkline_core::{CloseCode, CloseReason};
+use trunkline_core::{CloseCode, CloseReason, Code, Error};
 
 use crate::{
     attr::{AttrKey, AttrName, Attrs},
     handle::{AsHandle, Handle, Wish},
+    link::{LinkError, LinkEvent},
+    state::{ConnectionState, States},
     user::User,
 };
 
@@ -92,8 +95,39 @@ impl fmt::Debug for PeerInfo {
 
 /// The side that serves a connection, as the connection finds it again: what extractors are made of.
 pub trait Host: Any + Send + Sync {
-    /// The peer of `conn` has logged in by itself.
-    fn logged_in(&self, conn: &Connection);
+    /// Adds what this side knows of a user who is about to be logged in.
+    fn adopt(&self, user: User) -> User {
+        user
+    }
+
+    /// The peer of `conn` has logged in, or its login was renewed.
+    fn logged_in(&self, conn: &Connection, login: Login) {
+        let _ = (conn, login);
+    }
+
+    /// The login of `user` on `conn` has expired.
+    fn logged_out(&self, conn: &Connection, user: &User) {
+        let _ = (conn, user);
+    }
+
+    /// The connection broke.
+    fn failed(&self, conn: &Connection, error: LinkError) {
+        let _ = (conn, error);
+    }
+
+    /// Something has happened to the socket of `conn`.
+    fn link(&self, conn: &Connection, event: LinkEvent) {
+        let _ = (conn, event);
+    }
+}
+
+/// Which login of a session it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// The one that proved who the peer is.
+    First,
+    /// One of the same user: new claims and a new expiry, maybe after the last had ended.
+    Renewal,
 }
 
 /// One session of a peer: who it is, what is remembered about it, and the way to call it. Cheap to clone; two are equal if
@@ -112,6 +146,9 @@ struct Inner {
 #[derive(Default)]
 struct State {
     user: Option<User>,
+    /// Whose session it is, if the login has expired.
+    expired: Option<User>,
+    revoked: bool,
     attrs: Attrs,
 }
 
@@ -125,11 +162,18 @@ impl Connection {
         user: Option<User>,
         host: Option<Arc<dyn Host>>,
     ) -> Self {
-        let expires = expires(user.as_ref());
-        let state = Mutex::new(State { user, attrs: Attrs::default() });
+        let user = match &host {
+            Some(host) => user.map(|user| host.adopt(user)),
+            None => user,
+        };
+        let (expires, known) = (expires(user.as_ref()), user.is_some());
+        let state = Mutex::new(State { user, ..State::default() });
         let conn = Self(Arc::new(Inner { id, peer, handle, state, host }));
         if expires {
             conn.0.handle.push(Wish::LoggedIn);
+        }
+        if known {
+            conn.0.handle.enter(ConnectionState::Authenticated);
         }
         conn
     }
@@ -141,36 +185,124 @@ impl Connection {
 
     /// Who is at the other end, once that is proven.
     pub fn user(&self) -> Option<User> {
-        self.state().user.clone()
+        self.lock().user.clone()
+    }
+
+    /// The id of the user; empty while nobody is logged in.
+    pub fn user_id(&self) -> String {
+        self.lock().user.as_ref().map_or_else(String::new, |user| user.id().to_owned())
+    }
+
+    /// Whether somebody is logged in.
+    pub fn is_authenticated(&self) -> bool {
+        self.lock().user.is_some()
     }
 
     /// Logs the peer in as `user`, as a public method does that has checked credentials of its own. For a user who is
-    /// logged in already, it sets new claims and a new [expiry](User::expires_at).
+    /// logged in already, or whose login has expired, it sets new claims and a new [expiry](User::expires_at).
     ///
     /// # Errors
     ///
-    /// If the session belongs to another user already: an identity never changes.
-    pub fn login(&self, user: User) -> Result<(), trunkline_core::Error> {
-        let mut state = self.state();
-        if state.user.as_ref().is_some_and(|known| *known != user) {
-            let message = "this session belongs to another user: open a connection of its own";
-            return Err(trunkline_core::Error::new(trunkline_core::Code::PermissionDenied, message));
+    /// If the session belongs to another user already, also to one whose login has expired: an identity never changes. If
+    /// it was [revoked](Self::revoke).
+    pub fn login(&self, user: User) -> Result<(), Error> {
+        let user = match &self.0.host {
+            Some(host) => host.adopt(user),
+            None => user,
+        };
+        let mut state = self.lock();
+        if state.revoked {
+            return Err(Error::new(Code::Unauthenticated, "the login was taken back"));
         }
-        let expires = expires(Some(&user)) || expires(state.user.as_ref());
-        state.user = Some(user);
+        let known = state.user.as_ref().or(state.expired.as_ref());
+        if known.is_some_and(|known| *known != user) {
+            let message = "this session belongs to another user: open a connection of its own";
+            return Err(Error::new(Code::PermissionDenied, message));
+        }
+        let login = if known.is_some() { Login::Renewal } else { Login::First };
+        let expires = expires(Some(&user)) || expires(known);
+        let before = (state.user.replace(user), state.expired.take());
         drop(state);
+        drop(before);
         if expires {
             self.0.handle.push(Wish::LoggedIn);
         }
+        self.0.handle.enter(ConnectionState::Authenticated);
         if let Some(host) = &self.0.host {
-            host.logged_in(self);
+            host.logged_in(self, login);
         }
         Ok(())
     }
 
-    /// Where the peer is; `None` for an in-memory pair.
-    pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.0.peer.remote_addr()
+    /// Takes the login back: calls in flight are ended with `UNAUTHENTICATED` and the connection is closed with 4403, at
+    /// once. Nobody can log in on it any more, and a client does not come back by itself.
+    pub fn revoke(&self) {
+        self.lock().revoked = true;
+        self.0.handle.close(CloseReason::new(CloseCode::REVOKED, "the login was taken back"));
+    }
+
+    /// Whether the login was [taken back](Self::revoke).
+    pub fn is_revoked(&self) -> bool {
+        self.lock().revoked
+    }
+
+    /// Ends the login that was to end at `at`; nothing happens if there is another by now.
+    pub(crate) fn expire(&self, at: SystemTime) -> bool {
+        let mut state = self.lock();
+        let Some(user) = state.user.take_if(|user| user.expiry() == Some(at)) else { return false };
+        state.expired = Some(user.clone());
+        drop(state);
+        self.0.handle.enter(ConnectionState::Connected);
+        if let Some(host) = &self.0.host {
+            host.logged_out(self, &user);
+        }
+        true
+    }
+
+    /// Whether there was a login that has expired.
+    pub(crate) fn has_expired(&self) -> bool {
+        self.lock().expired.is_some()
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> ConnectionState {
+        self.0.handle.state()
+    }
+
+    /// The states from the present one on.
+    ///
+    /// ```
+    /// # use trunkline_peer::{Connection, ConnectionState};
+    /// # async fn example(conn: Connection) {
+    /// let mut states = conn.watch_state();
+    /// while let Some(state) = states.next().await {
+    ///     println!("{}: {state}", conn.id());
+    /// }
+    /// # }
+    /// ```
+    pub fn watch_state(&self) -> States {
+        self.0.handle.watch_state()
+    }
+
+    /// Brings the connection to `state`, as the side that serves it does.
+    pub fn enter(&self, state: ConnectionState) {
+        self.0.handle.enter(state);
+    }
+
+    /// Lets no more calls in, tells the peer so, and closes the connection with 1012 once the calls that run have ended, or
+    /// after `grace`.
+    pub fn drain(&self, grace: Duration) {
+        self.0.handle.push(Wish::Drain(Box::new(grace)));
+    }
+
+    /// What was known of the peer before it said anything.
+    pub fn peer(&self) -> &PeerInfo {
+        &self.0.peer
+    }
+
+    /// Where the peer is; `0.0.0.0:0` if it has no address, as in memory.
+    pub fn remote_addr(&self) -> SocketAddr {
+        self.0.peer.remote_addr().unwrap_or_else(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))
     }
 
     /// A header of the HTTP request that became the connection.
@@ -181,7 +313,7 @@ impl Connection {
     /// Remembers `value` as long as the session lives, in place of what was there under `key`.
     pub fn set<T: Serialize>(&self, key: impl AttrKey<T>, value: T) {
         let (name, value) = (key.into_name(), Attrs::value_of(&value));
-        self.state().attrs.set(name, value);
+        self.lock().attrs.set(name, value);
     }
 
     /// What the user claims under `key`, or else what was [set](Self::set); `None` if it is not a `T`.
@@ -197,7 +329,7 @@ impl Connection {
 
     /// Forgets what was [set](Self::set) under `key`; whether there was something.
     pub fn remove(&self, key: impl AttrName) -> bool {
-        self.state().attrs.remove(&key.into_name())
+        self.lock().attrs.remove(&key.into_name())
     }
 
     /// Closes the connection. What was sent before arrives before; calls in flight end.
@@ -218,6 +350,16 @@ impl Connection {
         self.0.handle.is_closed()
     }
 
+    /// Tells the serving side that the connection broke.
+    pub(crate) fn failed(&self, error: LinkError) {
+        if let Some(host) = &self.0.host {
+            if matches!(error, LinkError::Lost(_)) {
+                host.link(self, LinkEvent::Lost);
+            }
+            host.failed(self, error);
+        }
+    }
+
     /// What the serving side attached to all of its sessions, if it is an `H`.
     pub fn host<H: Host>(&self) -> Option<&H> {
         let host: &dyn Any = self.0.host.as_deref()?;
@@ -226,12 +368,12 @@ impl Connection {
 
     /// Looks at one attribute, claims first.
     pub(crate) fn attribute<R>(&self, name: &str, look: impl FnOnce(Option<&Value>) -> R) -> R {
-        let state = self.state();
+        let state = self.lock();
         let claim = state.user.as_ref().and_then(|user| user.claims().value(name));
         look(claim.or_else(|| state.attrs.value(name)))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing that holds this lock can panic half-way through a change.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,24 +7,29 @@
 use std::{
     collections::VecDeque,
     future::Future,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
 use trunkline_core::{
-    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, MethodSchema, Outcome, Packet, Payload,
-    ProtocolError, Request, RequestId, Session,
+    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, Goaway, MethodSchema, Outcome, Packet,
+    Payload, ProtocolError, Request, RequestId, Session,
 };
 
 use crate::{
     clock::{Timer, now},
     connection::Connection,
+    expiry::{EXPIRING, Expiry, LoginEnd},
     handle::{CallKind, Handle, Pending, Wish, late},
     handlers::{self, Handler, Handlers},
     hang_up::CLOSE_TIMEOUT,
+    link::LinkError,
     router::{Admitted, Penalty, Refusal, Router},
+    state::ConnectionState,
     transport::{Transport, TransportError},
 };
 
@@ -47,6 +52,8 @@ pub struct Services {
     pub connection: Connection,
     /// When a peer that has not logged in is sent away, if a login is required.
     pub login_until: Option<Instant>,
+    /// What happens around the end of a login.
+    pub expiry: Expiry,
 }
 
 /// Drives a session over a transport until either ends; the output says why.
@@ -71,7 +78,9 @@ pub struct Driver<T> {
     denials: Denials,
     before_login: (u32, usize),
     /// When the login of the peer ends.
-    expires_at: Option<Instant>,
+    login_end: Option<LoginEnd>,
+    /// When the session ends whatever still runs, if no more calls are let in.
+    drained_at: Option<Instant>,
     /// How the frames behind the handshake broke the protocol.
     broken: Option<Box<ProtocolError>>,
     /// Notifications that had no effect.
@@ -84,6 +93,8 @@ enum Phase {
     Closing {
         reason: CloseReason,
         say: bool,
+        /// Where the connection will have come to.
+        last: ConnectionState,
         until: Instant,
     },
     Done,
@@ -93,22 +104,24 @@ enum Phase {
 struct End {
     reason: CloseReason,
     say: bool,
+    /// How the connection broke, if nobody closed it on purpose.
+    error: Option<LinkError>,
 }
 
 impl End {
     fn told(reason: CloseReason) -> Self {
-        Self { reason, say: true }
+        Self { reason, say: true, error: None }
     }
 
-    fn lost() -> Self {
-        Self { reason: CloseReason::abnormal(), say: false }
+    fn lost(cause: Option<Arc<io::Error>>) -> Self {
+        Self { reason: CloseReason::abnormal(), say: false, error: Some(LinkError::Lost(cause)) }
     }
 }
 
 impl From<ProtocolError> for End {
     fn from(error: ProtocolError) -> Self {
         tracing::debug!(%error, "the peer broke the protocol");
-        Self::told(CloseReason::from(&error))
+        Self { error: Some(error.clone().into()), ..Self::told(CloseReason::from(&error)) }
     }
 }
 
@@ -118,7 +131,7 @@ impl From<TransportError> for End {
             TransportError::Peer(error) => error.into(),
             TransportError::Io(error) => {
                 tracing::debug!(%error, "the connection was lost");
-                Self::lost()
+                Self::lost(Some(Arc::new(error)))
             }
         }
     }
@@ -128,12 +141,15 @@ impl<T: Transport> Driver<T> {
     /// Joins `session` to `transport`. Calls come in through `handle`. `attached` is what attaching the link has given: if
     /// a frame behind the handshake was broken, those before it are taken before the session ends.
     pub fn new(
-        transport: T,
+        mut transport: T,
         session: Session,
         handle: Handle,
         services: Option<Services>,
         attached: Result<(), ProtocolError>,
     ) -> Self {
+        if services.as_ref().is_none_or(|services| services.login_until.is_none()) {
+            transport.logged_in();
+        }
         Self {
             broken: attached.err().map(Box::new),
             transport,
@@ -149,7 +165,8 @@ impl<T: Transport> Driver<T> {
             waited: false,
             denials: Denials::default(),
             before_login: (0, 0),
-            expires_at: None,
+            login_end: None,
+            drained_at: None,
             ineffective: 0,
         }
     }
@@ -168,9 +185,13 @@ impl<T: Transport> Driver<T> {
         let more = self.read(cx, now)?;
         self.run_handlers(cx);
         if self.session.poll_timeout().is_some_and(|at| at <= now) {
+            if self.transport.has_progressed() {
+                self.session.handle_progress(now);
+            }
             self.session.handle_timeout(now)?;
         }
         self.check_login(now)?;
+        self.check_drained(now)?;
         let more = more || self.session.events() > 0;
         if more {
             cx.waker().wake_by_ref();
@@ -203,7 +224,8 @@ impl<T: Transport> Driver<T> {
                 Wish::Call(call) => self.start(now, call),
                 Wish::Cancel(call) => self.cancel(now, &call),
                 Wish::Close(reason) => end = end.or_else(|| Some(End::told(*reason))),
-                Wish::LoggedIn => self.expires_at = self.login_expires_at(now),
+                Wish::LoggedIn => self.login_end = self.login_end(),
+                Wish::Drain(grace) => self.drain(now, *grace),
                 Wish::Punish(penalty) => end = end.or(self.punish(now, penalty).err()),
             }
         }
@@ -271,11 +293,11 @@ impl<T: Transport> Driver<T> {
         while events < BATCH && bytes < BATCH_BYTES {
             let packet = match Pin::new(&mut self.transport).poll_next(cx) {
                 Poll::Pending => return Ok(false),
-                Poll::Ready(None) => return Err(End::lost()),
+                Poll::Ready(None) => return Err(End::lost(None)),
                 Poll::Ready(Some(packet)) => packet?,
             };
             if let Packet::Close(reason) = packet {
-                return Err(End { reason, say: false });
+                return Err(End { say: false, ..End::told(reason) });
             }
             bytes += packet.len();
             self.count_before_login(packet.len())?;
@@ -323,9 +345,12 @@ impl<T: Transport> Driver<T> {
     fn handle_request(&mut self, cx: &mut Context<'_>, now: Instant, request: Request) -> Result<(), End> {
         let id = request.id;
         let Some(services) = &self.services else {
-            let error = Error::new(Code::Unimplemented, "nothing is served at this end");
-            return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None });
+            return self.handle_without_services(now, request);
         };
+        if self.drained_at.is_some() {
+            let error = Error::unavailable("the server is shutting down");
+            return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None });
+        }
         let route = match services.router.find(&services.connection, &request.method()) {
             Ok(route) => Arc::clone(route),
             Err(refusal) => return self.refuse(now, id, "", refusal),
@@ -349,6 +374,19 @@ impl<T: Transport> Driver<T> {
         let key = self.session.take(now, id, route.schema.timeout, asked, params_len);
         self.handlers.insert(Handler { key, method: route.schema, future, begun: in_place });
         Ok(())
+    }
+
+    /// At an end that serves nothing there is only what the server says of the session.
+    fn handle_without_services(&mut self, now: Instant, request: Request) -> Result<(), End> {
+        let id = request.id;
+        if id.is_none() && request.method() == EXPIRING {
+            if let Ok(Expiring { expires_ms }) = request.into_params().decode() {
+                self.handle.expiring(Duration::from_millis(expires_ms));
+            }
+            return Ok(());
+        }
+        let error = Error::new(Code::Unimplemented, "nothing is served at this end");
+        self.refuse(now, id, "", Refusal { error, penalty: Penalty::None })
     }
 
     /// Answers a call whose method has ended at once.
@@ -396,6 +434,9 @@ impl<T: Transport> Driver<T> {
             Penalty::None => Ok(()),
             Penalty::Denial if self.denials.add(now) => Ok(()),
             Penalty::Denial => Err(ProtocolError::TooManyDenials.into()),
+            Penalty::Unauthenticated => {
+                Err(End::told(CloseReason::new(CloseCode::UNAUTHENTICATED, "log in first")))
+            }
             Penalty::Disconnect => {
                 Err(End::told(CloseReason::new(CloseCode::POLICY, "called more often than allowed")))
             }
@@ -458,24 +499,81 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    /// When the login of the peer ends, by this clock.
-    fn login_expires_at(&self, now: Instant) -> Option<Instant> {
-        let at = self.services.as_ref()?.connection.user()?.expiry()?;
-        now.checked_add(at.duration_since(SystemTime::now()).unwrap_or_default())
+    fn login_end(&self) -> Option<LoginEnd> {
+        let services = self.services.as_ref()?;
+        LoginEnd::new(services.connection.user()?.expiry()?, services.expiry)
     }
 
     fn check_login(&mut self, now: Instant) -> Result<(), End> {
-        if self.expires_at.is_some_and(|at| at <= now) {
-            return Err(End::told(CloseReason::new(CloseCode::UNAUTHENTICATED, "the login has ended")));
+        if let Some(end) = self.login_end.filter(|end| end.next() <= now) {
+            self.handle_login_end(now, end)?;
         }
         let Some(services) = &mut self.services else { return Ok(()) };
         let Some(until) = services.login_until else { return Ok(()) };
-        if !services.router.wants_login(&services.connection) {
+        if services.connection.is_authenticated() {
             services.login_until = None;
+            self.transport.logged_in();
+        } else if until <= now && services.connection.has_expired() {
+            return Err(login_ended());
         } else if until <= now {
-            return Err(End::told(CloseReason::new(CloseCode::AUTH_TIMEOUT, "no login in time")));
+            let reason = CloseReason::new(CloseCode::AUTH_TIMEOUT, "no login in time");
+            return Err(End {
+                error: Some(ProtocolError::LoginTimeout(Duration::ZERO).into()),
+                ..End::told(reason)
+            });
         }
         Ok(())
+    }
+
+    /// Tells the client that its login ends soon, or ends it.
+    fn handle_login_end(&mut self, now: Instant, end: LoginEnd) -> Result<(), End> {
+        if now < end.at {
+            self.login_end = Some(LoginEnd { notice_at: None, ..end });
+            self.say_expiring(now, end.at.saturating_duration_since(now));
+            return Ok(());
+        }
+        self.login_end = None;
+        let Some(services) = &mut self.services else { return Ok(()) };
+        if services.expiry.grace.is_zero() || !services.router.requires_login() {
+            return Err(login_ended());
+        }
+        if services.connection.expire(end.date) {
+            services.login_until = now.checked_add(services.expiry.grace);
+            self.before_login = (0, 0);
+            self.end_running(|method| !method.public);
+        }
+        Ok(())
+    }
+
+    fn say_expiring(&mut self, now: Instant, left: Duration) {
+        let expires_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let params = Payload::encode(self.session.codec(), &Expiring { expires_ms });
+        // It has no answer, and a client that cannot be told in time will find out.
+        let _ = params.map(|params| self.session.notify(now, EXPIRING, None, params, Some(left)));
+    }
+
+    /// Ends running methods because whoever called them is no longer logged in.
+    fn end_running(&mut self, which: impl Fn(&MethodSchema) -> bool) {
+        for id in self.handlers.remove_all(which) {
+            let error = Error::new(Code::Unauthenticated, "the login has ended").after_execution();
+            self.session.answer_taken(id, Err(error.into()));
+        }
+    }
+
+    fn drain(&mut self, now: Instant, grace: Duration) {
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let reason = "the server is shutting down".to_owned();
+        self.session.say_goaway(Goaway { reason, after_ms: 0, grace_ms, is_final: false });
+        self.drained_at = Some(now.checked_add(grace).unwrap_or(now));
+    }
+
+    /// Ends a session that lets no more calls in, once those that run have ended or their time is over.
+    fn check_drained(&self, now: Instant) -> Result<(), End> {
+        let over = |at: Instant| at <= now || (self.handlers.is_empty() && self.session.events() == 0);
+        match self.drained_at.is_some_and(over) {
+            false => Ok(()),
+            true => Err(End::told(CloseReason::new(CloseCode::RESTART, "the server is shutting down"))),
+        }
     }
 
     fn count_before_login(&mut self, len: usize) -> Result<(), ProtocolError> {
@@ -494,33 +592,45 @@ impl<T: Transport> Driver<T> {
 
     fn arm_timer(&mut self, cx: &mut Context<'_>, now: Instant) {
         let login = self.services.as_ref().and_then(|services| services.login_until);
-        let at = [self.session.poll_timeout(), login, self.expires_at].into_iter().flatten().min();
+        let login_end = self.login_end.as_ref().map(LoginEnd::next);
+        let times = [self.session.poll_timeout(), login, login_end, self.drained_at];
+        let at = times.into_iter().flatten().min();
         if self.timer.arm(cx, now, at).is_ready() {
             cx.waker().wake_by_ref();
         }
     }
 
     /// Ends the session and everything that belongs to it. What is queued still goes out.
-    fn begin_close(&mut self, end: End) {
-        self.handlers.clear();
-        let error = match end.reason.code {
-            CloseCode::ABNORMAL => Error::unavailable("the connection was lost"),
-            _ => Error::unavailable(format!("the connection was closed: {}", end.reason)),
+    fn begin_close(&mut self, End { reason, say, error }: End) {
+        if reason.code != CloseCode::ABNORMAL {
+            self.handle.enter(ConnectionState::Disconnecting);
+        }
+        let last = match &error {
+            Some(_) => ConnectionState::Error,
+            None if reason.code == CloseCode::ABNORMAL => ConnectionState::Error,
+            None => ConnectionState::Disconnected,
         };
-        self.session.end(&error);
+        if let (Some(error), Some(services)) = (error, &self.services) {
+            services.connection.failed(error);
+        }
+        if ends_login(reason.code) {
+            self.end_running(|_| true);
+        }
+        self.handlers.clear();
+        self.session.end(&ended(&reason));
         while let Some(event) = self.session.poll_event() {
             if let Event::Answered(key, outcome) = event {
                 self.complete(key, outcome);
             }
         }
-        self.phase = Phase::Closing { reason: end.reason, say: end.say, until: now() + CLOSE_TIMEOUT };
+        self.phase = Phase::Closing { reason, say, last, until: now() + CLOSE_TIMEOUT };
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        let Phase::Closing { reason, say, until } = &self.phase else {
+        let Phase::Closing { reason, say, last, until } = &self.phase else {
             return Poll::Ready(CloseReason::abnormal());
         };
-        let (reason, mut say, until) = (reason.clone(), *say, *until);
+        let (reason, mut say, last, until) = (reason.clone(), *say, *last, *until);
         let mut over = until <= now() || reason.code == CloseCode::ABNORMAL;
         if say && !over {
             match self.say_goodbye(cx, &reason) {
@@ -532,10 +642,11 @@ impl<T: Transport> Driver<T> {
             if self.timer.arm(cx, now(), Some(until)).is_ready() {
                 cx.waker().wake_by_ref();
             }
-            self.phase = Phase::Closing { reason, say, until };
+            self.phase = Phase::Closing { reason, say, last, until };
             return Poll::Pending;
         }
         self.phase = Phase::Done;
+        self.handle.enter(last);
         Poll::Ready(reason)
     }
 
@@ -563,6 +674,32 @@ impl<T: Transport> Future for Driver<T> {
         }
         self.poll_close(cx)
     }
+}
+
+/// What calls are told that the end of their connection has interrupted, and those that come behind it.
+pub fn ended(reason: &CloseReason) -> Error {
+    match reason.code {
+        CloseCode::ABNORMAL => Error::unavailable("the connection was lost"),
+        code if ends_login(code) => {
+            Error::new(Code::Unauthenticated, format!("the connection was closed: {reason}"))
+        }
+        _ => Error::unavailable(format!("the connection was closed: {reason}")),
+    }
+}
+
+/// Whether a connection is closed with this code because nobody is logged in any more.
+fn ends_login(code: CloseCode) -> bool {
+    matches!(code, CloseCode::UNAUTHENTICATED | CloseCode::REVOKED)
+}
+
+fn login_ended() -> End {
+    End::told(CloseReason::new(CloseCode::UNAUTHENTICATED, "the login has ended"))
+}
+
+/// The parameters of the notice that a login ends soon.
+#[derive(Debug, Serialize, Deserialize)]
+struct Expiring {
+    expires_ms: u64,
 }
 
 /// Counts refusals in a window of one second.

@@ -122,7 +122,7 @@ pub fn not(guard: Guard) -> Guard {
 /// ```
 /// use trunkline_peer::guard_fn;
 ///
-/// let local = guard_fn(|conn| conn.remote_addr().is_some_and(|addr| addr.ip().is_loopback()));
+/// let local = guard_fn(|conn| conn.remote_addr().ip().is_loopback());
 /// let slow = guard_fn(|conn| {
 ///     let id = conn.id();
 ///     async move { id.to_string().len() < 5 }

@@ -27,6 +27,7 @@ use crate::{
     call::Call,
     clock::{Timer, now},
     router::Penalty,
+    state::{Changes, ConnectionState, Observed, Observer, States},
 };
 
 /// What a generated client calls through: a client, a connection, or what they lend.
@@ -48,6 +49,7 @@ struct Inbox {
     /// How long a call may take that does not say.
     call_timeout: Duration,
     state: Mutex<State>,
+    observer: Observed,
 }
 
 /// Closes the session when nobody is left who could call.
@@ -72,6 +74,10 @@ struct State {
     closing: bool,
     /// Why nothing can be wished any more.
     ended: Option<Error>,
+    /// Where the connection stands.
+    phase: ConnectionState,
+    /// What of that has changed, if anybody watches.
+    changes: Option<Box<Changes>>,
 }
 
 /// What the driver is asked for.
@@ -84,6 +90,8 @@ pub(crate) enum Wish {
     LoggedIn,
     /// A method was refused after it had seemed to run, because its guard had to wait.
     Punish(Penalty),
+    /// No more calls are to be let in; the connection is closed when those that run have ended, or after this time.
+    Drain(Box<Duration>),
 }
 
 /// The type of the call that a method returning `R` makes.
@@ -97,7 +105,23 @@ impl Handle {
 
     /// A handle whose calls may take `call_timeout` where they do not say.
     pub fn with_timeout(codec: Codec, call_timeout: Duration) -> Self {
-        Self { inbox: Arc::new(Inbox { codec, call_timeout, state: Mutex::default() }), _owner: None }
+        Self::of(codec, call_timeout, State::default(), None)
+    }
+
+    /// A handle of a connection whose WebSocket is open.
+    pub fn connected(codec: Codec) -> Self {
+        let state = State { phase: ConnectionState::Connected, ..State::default() };
+        Self::of(codec, SessionConfig::CALL_TIMEOUT, state, None)
+    }
+
+    /// A handle of a connection whose states are told to `observer`.
+    pub fn observed(codec: Codec, call_timeout: Duration, observer: Arc<dyn Observer>) -> Self {
+        Self::of(codec, call_timeout, State::default(), Some(observer))
+    }
+
+    fn of(codec: Codec, call_timeout: Duration, state: State, observer: Observed) -> Self {
+        let state = Mutex::new(state);
+        Self { inbox: Arc::new(Inbox { codec, call_timeout, state, observer }), _owner: None }
     }
 
     /// A handle that keeps the session alive: when the last clone of it is dropped, the session is closed with 1000.
@@ -154,12 +178,76 @@ impl Handle {
     /// Ends the session: calls fail with `error` from now on, and so do those that wait here.
     pub fn end(&self, error: &Error) {
         // A wish and a waker may own what locks the inbox when it is dropped: both go behind the lock.
-        let (wishes, _waker) = {
+        let (wishes, _waker, watchers) = {
             let mut state = self.inbox.lock();
             state.ended = Some(error.clone());
-            (std::mem::take(&mut state.wishes), state.waker.take())
+            let watchers = state.changes.as_mut().map(|changes| changes.take_wakers());
+            (std::mem::take(&mut state.wishes), state.waker.take(), watchers)
         };
+        watchers.into_iter().flatten().for_each(Waker::wake);
         fail(wishes, error);
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> ConnectionState {
+        self.inbox.lock().phase
+    }
+
+    /// Brings the connection to `state`, if that can follow on the present one.
+    pub fn enter(&self, next: ConnectionState) {
+        let watchers = {
+            let mut state = self.inbox.lock();
+            if !state.phase.may_become(next) {
+                return;
+            }
+            state.phase = next;
+            state.changes.as_mut().map(|changes| changes.push(next))
+        };
+        watchers.into_iter().flatten().for_each(Waker::wake);
+        if let Some(observer) = &self.inbox.observer {
+            observer.entered(next);
+        }
+    }
+
+    /// The states from the present one on.
+    pub fn watch_state(&self) -> States {
+        let mut state = self.inbox.lock();
+        let phase = state.phase;
+        let changes = state.changes.get_or_insert_with(|| Box::new(Changes::new(phase)));
+        let (id, next) = changes.add_watcher();
+        drop(state);
+        States::new(Self { inbox: Arc::clone(&self.inbox), _owner: None }, id, next)
+    }
+
+    pub(crate) fn poll_state(
+        &self,
+        cx: &Context<'_>,
+        id: u64,
+        next: &mut u64,
+    ) -> Poll<Option<ConnectionState>> {
+        let mut state = self.inbox.lock();
+        let over = state.ended.is_some();
+        let Some(changes) = &mut state.changes else { return Poll::Ready(None) };
+        if let Some(change) = changes.next(next) {
+            return Poll::Ready(Some(change));
+        }
+        if over {
+            return Poll::Ready(None);
+        }
+        let earlier = changes.wake(cx, id);
+        drop((state, earlier));
+        Poll::Pending
+    }
+
+    pub(crate) fn unwatch(&self, id: u64) -> Option<Waker> {
+        self.inbox.lock().changes.as_mut()?.remove(id)
+    }
+
+    /// Tells whoever observes the connection that its login ends soon.
+    pub(crate) fn expiring(&self, left: Duration) {
+        if let Some(observer) = &self.inbox.observer {
+            observer.expiring(left);
+        }
     }
 
     /// Fails the calls that wait here with `error`.
@@ -345,7 +433,7 @@ impl Inbox {
                     call.is_wanted(now)
                 }
                 Wish::Close(_) => true,
-                Wish::Cancel(_) | Wish::LoggedIn | Wish::Punish(_) => false,
+                Wish::Cancel(_) | Wish::LoggedIn | Wish::Punish(_) | Wish::Drain(_) => false,
             };
             if wanted { state.wishes.push_back(wish) } else { unwanted.push(wish) }
         }

@@ -128,6 +128,24 @@ impl Handlers {
         }
     }
 
+    /// Drops all handlers of such methods; which those were.
+    pub(crate) fn remove_all(&mut self, which: impl Fn(&MethodSchema) -> bool) -> Vec<RequestId> {
+        let matches = |place: &Place| place.handler.as_ref().is_some_and(|handler| which(handler.method));
+        let found: Vec<usize> = self
+            .places
+            .iter()
+            .enumerate()
+            .filter_map(|(index, place)| matches(place).then_some(index))
+            .collect();
+        let removed = found.into_iter().filter_map(|index| self.take(index));
+        removed
+            .map(|handler| {
+                discard(handler.future);
+                handler.key
+            })
+            .collect()
+    }
+
     /// Drops all handlers.
     pub(crate) fn clear(&mut self) {
         for place in self.places.drain(..) {

@@ -82,7 +82,7 @@ impl MethodLimiter {
             Per::Method => Key::Everybody,
             Per::Connection => connection(),
             Per::User | Per::UserOrConnection => user().unwrap_or_else(connection),
-            Per::Ip => conn.remote_addr().map_or_else(connection, |addr| Key::Ip(network(addr.ip()))),
+            Per::Ip => conn.peer().remote_addr().map_or_else(connection, |addr| Key::Ip(network(addr.ip()))),
         }
     }
 }

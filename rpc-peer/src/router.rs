@@ -2,6 +2,7 @@
 //! runs.
 
 use std::{
+    any::Any,
     collections::{HashMap, hash_map::Entry},
     fmt,
     future::ready,
@@ -9,7 +10,11 @@ use std::{
     sync::Arc,
 };
 
-use trunkline_core::{Code, ConfigError, Error, MethodSchema, Outcome, Request, ServiceSchema, shown};
+use serde::de::DeserializeOwned;
+use trunkline_core::{
+    Code, ConfigError, Error, MethodSchema, Never, Outcome, Payload, Request, ServiceSchema, TypeSchema,
+    shown,
+};
 
 use crate::{
     causes::causes,
@@ -30,18 +35,81 @@ pub struct Router {
     routes: HashMap<String, Arc<Route>>,
     services: Vec<Arc<dyn Dispatch>>,
     requires_login: bool,
+    /// Whether a connection is closed when it calls something that it has to log in for.
+    closes_unauthenticated: bool,
+    /// What takes messages that no service takes.
+    untyped: Option<Arc<Route>>,
     redact: Option<Box<Redact>>,
 }
 
 /// Where a name leads.
 /// One for all names of a method, so that they share its budget.
 pub(crate) struct Route {
-    service: Arc<dyn Dispatch>,
-    method: u32,
+    leads_to: Target,
     pub(crate) schema: &'static MethodSchema,
     guard: Option<Guard>,
     limiter: Option<MethodLimiter>,
 }
+
+enum Target {
+    /// A method of a service, by its number.
+    Method(Arc<dyn Dispatch>, u32),
+    /// What takes messages that no service takes.
+    Untyped(Box<TakeUntyped>),
+}
+
+type TakeUntyped = dyn Fn(&Connection, Untyped) -> BoxFuture<Outcome> + Send + Sync;
+
+/// A message of a name that no service has: a call, or a notification such as an event of the application.
+#[derive(Debug)]
+pub struct Untyped {
+    method: String,
+    params: Payload,
+    is_call: bool,
+}
+
+impl Untyped {
+    fn new(request: Request) -> Self {
+        let (method, is_call) = (request.method().into_owned(), request.id.is_some());
+        Self { method, params: request.into_params(), is_call }
+    }
+
+    /// The name.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Whether the peer waits for an answer, which is `UNIMPLEMENTED`.
+    pub fn is_call(&self) -> bool {
+        self.is_call
+    }
+
+    /// The parameters as one value: an array or a map, as the peer has sent them.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidArgument`], with the path to what does not fit.
+    pub fn params<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.params.decode().map_err(|error| Error::invalid(error.to_string()))
+    }
+}
+
+/// The method of messages that no service takes.
+static UNTYPED: MethodSchema = MethodSchema {
+    name: "",
+    wire: &[""],
+    docs: "",
+    deprecated: None,
+    params: &[],
+    body: false,
+    public: false,
+    idempotent: false,
+    oneway: false,
+    timeout: None,
+    rate_limit: None,
+    requires: None,
+    returns: || (TypeSchema::of::<serde_json::Value>(), TypeSchema::of::<Never>()),
+};
 
 /// What became of a call that was let in.
 pub(crate) enum Admitted {
@@ -62,6 +130,8 @@ pub(crate) enum Penalty {
     None,
     /// One of the few refusals that a connection may collect in a second.
     Denial,
+    /// The connection is closed once the answer is sent, because nobody has logged in.
+    Unauthenticated,
     /// The connection is closed once the answer is sent.
     Disconnect,
 }
@@ -76,8 +146,7 @@ impl Router {
         let schema = service.schema();
         for (method, number) in schema.methods.iter().zip(0_u32..) {
             let route = Arc::new(Route {
-                service: Arc::clone(&service),
-                method: number,
+                leads_to: Target::Method(Arc::clone(&service), number),
                 schema: method,
                 guard: service.guard(number),
                 limiter: method.rate_limit.map(MethodLimiter::new),
@@ -96,6 +165,31 @@ impl Router {
     /// Lets only public methods be called before the login.
     pub fn require_login(&mut self) {
         self.requires_login = true;
+    }
+
+    /// Whether only public methods can be called before the login.
+    pub fn requires_login(&self) -> bool {
+        self.requires_login
+    }
+
+    /// Closes a connection with 4401 that calls something before the login that is not public, once the call is answered.
+    pub fn close_unauthenticated(&mut self) {
+        self.closes_unauthenticated = true;
+    }
+
+    /// Whether a connection that is not logged in is closed rather than only refused.
+    pub fn closes_unauthenticated(&self) -> bool {
+        self.closes_unauthenticated
+    }
+
+    /// Hands messages that no service takes to `take`: calls and notifications of names that are not known, from peers that
+    /// may call something. What it gives back is the answer to a call.
+    pub fn untyped(
+        &mut self,
+        take: impl Fn(&Connection, Untyped) -> BoxFuture<Outcome> + Send + Sync + 'static,
+    ) {
+        let leads_to = Target::Untyped(Box::new(take));
+        self.untyped = Some(Arc::new(Route { leads_to, schema: &UNTYPED, guard: None, limiter: None }));
     }
 
     /// Rewrites every error that is not the application's before it reaches a client: those of methods, extractors and
@@ -119,9 +213,11 @@ impl Router {
     pub(crate) fn find(&self, conn: &Connection, name: &str) -> Result<&Arc<Route>, Refusal> {
         let route = self.routes.get(name);
         if !route.is_some_and(|route| route.schema.public) && self.wants_login(conn) {
-            return Err(Refusal { error: Error::unauthenticated(), penalty: Penalty::None });
+            let closes = self.closes_unauthenticated;
+            let penalty = if closes { Penalty::Unauthenticated } else { Penalty::None };
+            return Err(Refusal { error: Error::unauthenticated(), penalty });
         }
-        route.ok_or_else(|| {
+        route.or(self.untyped.as_ref()).ok_or_else(|| {
             let error = Error::new(Code::Unimplemented, format!("there is no method `{}`", shown(name, 64)));
             Refusal { error, penalty: Penalty::None }
         })
@@ -158,6 +254,11 @@ impl Route {
             let head = CallHead::new(conn.clone(), self.schema, request.head.take());
             Incoming::new(head, request.into_params())
         };
+        if let Target::Untyped(take) = &self.leads_to {
+            let message = Untyped::new(request);
+            let taken = catch_unwind(AssertUnwindSafe(|| take(conn, message)));
+            return Admitted::Running(taken.unwrap_or_else(|panic| has_panicked(&*panic)));
+        }
         match self.ask_guard(conn) {
             Ok(Verdict::Now(holds)) => match self.pass(holds, conn) {
                 Ok(()) => Admitted::Running(self.start(incoming(request))),
@@ -193,12 +294,10 @@ impl Route {
     }
 
     fn start(&self, incoming: Incoming) -> BoxFuture<Outcome> {
-        let service = Arc::clone(&self.service);
+        let Target::Method(service, method) = &self.leads_to else { return incoming.unimplemented() };
         // What the macro writes only boxes a future, but a service may be written by hand.
-        catch_unwind(AssertUnwindSafe(|| service.call(self.method, incoming))).unwrap_or_else(|panic| {
-            let error = panicked("method", &*panic).after_execution();
-            Box::pin(ready(Err(error.into())))
-        })
+        catch_unwind(AssertUnwindSafe(|| Arc::clone(service).call(*method, incoming)))
+            .unwrap_or_else(|panic| has_panicked(&*panic))
     }
 
     fn check_rate(&self, conn: &Connection) -> Result<(), Refusal> {
@@ -214,12 +313,19 @@ impl Route {
     }
 }
 
+fn has_panicked(panic: &(dyn Any + Send)) -> BoxFuture<Outcome> {
+    Box::pin(ready(Err(panicked("method", panic).after_execution().into())))
+}
+
 fn taken(known: &Route, schema: &ServiceSchema, method: &MethodSchema, name: &str) -> ConfigError {
-    let other = known.service.schema();
+    let other = match &known.leads_to {
+        Target::Method(service, _) => service.schema().name,
+        Target::Untyped(_) => "",
+    };
     ConfigError(format!(
         "the method name `{name}` is taken twice, by {}::{} and {}::{}: set `#[service(namespace = \"…\")]` on one of the \
          services or `#[method(alias = \"…\")]` on one of the methods",
-        other.name, known.schema.name, schema.name, method.name
+        other, known.schema.name, schema.name, method.name
     ))
 }
 

@@ -18,8 +18,8 @@ use trunkline_core::{
     RateLimit, Role, ServiceSchema, Session, SessionConfig, TypeSchema, Welcome,
 };
 use trunkline_peer::{
-    BoxFuture, Connection, ConnectionId, Dispatch, Driver, Guard, Handle, Incoming, Memory, PeerInfo, Router,
-    Services, User, guard_fn, memory, now,
+    BoxFuture, Connection, ConnectionId, Dispatch, Driver, Expiry, Guard, Handle, Incoming, Memory, PeerInfo,
+    Router, Services, User, guard_fn, memory, now,
 };
 
 const fn method(name: &'static str, wire: &'static [&'static str]) -> MethodSchema {
@@ -163,8 +163,12 @@ impl Served {
         router.add(Arc::new(methods)).unwrap();
         let handle = Handle::new(Codec::Json);
         let connection = Connection::new(ConnectionId(1), PeerInfo::local(), handle.clone(), user, None);
-        let services =
-            Services { router: Arc::new(router), connection: connection.clone(), login_until: None };
+        let services = Services {
+            router: Arc::new(router),
+            connection: connection.clone(),
+            login_until: None,
+            expiry: Expiry::default(),
+        };
         let task = tokio::spawn(Driver::new(ours, session, handle, Some(services), attached));
         let mut served = Self { peer, task, connection, begun, running };
         assert!(served.receive().await.starts_with("[2,"), "the welcome");
@@ -292,6 +296,9 @@ async fn the_end_of_a_login_closes_4401() {
     let user = || User::new("ada").expires_at(SystemTime::now() + hour);
     let (begin, mut served) =
         (tokio::time::Instant::now(), Served::with(SessionConfig::default(), Some(user())).await);
+    let notice = served.receive().await;
+    assert!(notice.starts_with(r#"[4,"rpc.expiring",0,{"expires_ms":"#), "{notice}");
+    assert!(begin.elapsed() <= hour - Duration::from_secs(59), "a minute before: {:?}", begin.elapsed());
     assert_eq!(served.receive().await, "4401");
     assert!(begin.elapsed() <= hour && begin.elapsed() > hour - Duration::from_secs(60));
     assert_eq!(within(served.task).await.unwrap().code.0, 4401);
@@ -301,6 +308,7 @@ async fn the_end_of_a_login_closes_4401() {
     served.connection.login(user()).unwrap();
     tokio::time::sleep(hour / 2).await;
     served.connection.login(User::new("ada").expires_at(SystemTime::now() + 2 * hour)).unwrap();
+    assert!(served.receive().await.contains("rpc.expiring"));
     assert_eq!(served.receive().await, "4401");
     assert!(begin.elapsed() > 2 * hour, "{:?}", begin.elapsed());
 

@@ -18,8 +18,8 @@ use trunkline_core::{
     Welcome,
 };
 use trunkline_peer::{
-    BoxFuture, Call, Connection, ConnectionId, Dispatch, Driver, Handle, Incoming, Memory, PeerInfo, Router,
-    Services, memory,
+    BoxFuture, Call, Connection, ConnectionId, Dispatch, Driver, Expiry, Handle, Incoming, Memory, PeerInfo,
+    Router, Services, memory,
 };
 
 static ECHO: ServiceSchema = ServiceSchema::__new(
@@ -116,7 +116,8 @@ fn pair(codec: Codec, capacity: usize, config: SessionConfig) -> Pair {
     router.add(Arc::new(echo)).unwrap();
     let handle = Handle::new(codec);
     let connection = Connection::new(ConnectionId(1), PeerInfo::local(), handle.clone(), None, None);
-    let services = Services { router: Arc::new(router), connection, login_until: None };
+    let services =
+        Services { router: Arc::new(router), connection, login_until: None, expiry: Expiry::default() };
     let client_handle = Handle::new(codec);
     Pair {
         client_task: tokio::spawn(Driver::new(ours, client, client_handle.clone(), None, Ok(()))),
