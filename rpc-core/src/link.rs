@@ -192,6 +192,7 @@ fn body(protocol: Protocol, packet: Packet) -> Result<Bytes, ProtocolError> {
         (Packet::Binary(_), _) => {
             Err(ProtocolError::WrongPacketKind { expected: protocol.name(), found: "binary" })
         }
+        (Packet::Ping | Packet::Pong, _) => Err(ProtocolError::Unexpected("control")),
         (Packet::Close(_), _) => Err(ProtocolError::Unexpected("close")),
     }
 }
@@ -216,9 +217,23 @@ pub struct Link {
     /// When something must have been heard after a ping.
     pong_at: Option<Instant>,
     pings: u64,
+    /// Whether a WebSocket ping is to be sent, because the protocol has none.
+    ping: bool,
 }
 
 impl Link {
+    /// A server's link to a peer that says no hello, as in JSON-RPC. `first` is the body of the packet that showed it, empty
+    /// if there was none; what is known of the peer are `limits`.
+    pub fn without_hello(
+        now: Instant,
+        protocol: Protocol,
+        keep_alive: KeepAlive,
+        limits: Limits,
+        first: Bytes,
+    ) -> Self {
+        Self { rest: first, ..Self::new(now, protocol, keep_alive, limits, false) }
+    }
+
     fn new(
         now: Instant,
         protocol: Protocol,
@@ -238,6 +253,7 @@ impl Link {
             ping_at: keep_alive.ping_every.and_then(|every| now.checked_add(every)),
             pong_at: None,
             pings: 0,
+            ping: false,
             keep_alive,
         }
     }
@@ -278,9 +294,14 @@ impl Link {
     }
 
     pub(crate) fn handle_packet(&mut self, now: Instant, packet: Packet) -> Result<Frames, ProtocolError> {
+        self.handle_progress(now);
+        Ok(self.protocol.frames(body(self.protocol, packet)?))
+    }
+
+    /// Something of a packet has arrived, which is not whole yet.
+    pub(crate) fn handle_progress(&mut self, now: Instant) {
         self.heard_at = now;
         self.pong_at = None;
-        Ok(self.protocol.frames(body(self.protocol, packet)?))
     }
 
     pub(crate) fn handle_ping(&mut self, token: u64) {
@@ -300,7 +321,10 @@ impl Link {
             && at <= now
         {
             self.pings += 1;
-            self.say(&Message::Ping(self.pings));
+            match self.protocol {
+                Protocol::Native(_) => self.say(&Message::Ping(self.pings)),
+                Protocol::JsonRpc => self.ping = true,
+            }
             self.ping_at = now.checked_add(every);
             self.pong_at = self.pong_at.or(now.checked_add(self.keep_alive.pong_within));
         }
@@ -320,6 +344,9 @@ impl Link {
         if let Some(token) = self.pong.take() {
             self.say(&Message::Pong(token));
         }
+        if std::mem::take(&mut self.ping) {
+            return Some(Packet::Ping);
+        }
         if self.control.is_empty() {
             return None;
         }
@@ -328,7 +355,7 @@ impl Link {
 
     /// Whether [`Self::poll_transmit`] has something.
     pub(crate) fn wants_to_transmit(&self) -> bool {
-        self.pong.is_some() || !self.control.is_empty()
+        self.pong.is_some() || self.ping || !self.control.is_empty()
     }
 
     /// Queues a frame of the link itself.

@@ -11,6 +11,11 @@ pub enum Packet {
     Text(Bytes),
     /// A binary message.
     Binary(Bytes),
+    /// A WebSocket ping (RFC 6455, section 5.5.2), for protocols that have none of their own. A transport only sends it: what
+    /// the peer pings is answered below.
+    Ping,
+    /// The answer to such a ping.
+    Pong,
     /// A close frame: received, the peer has closed; sent, nothing may follow.
     Close(CloseReason),
 }
@@ -20,6 +25,7 @@ impl Packet {
     pub fn len(&self) -> usize {
         match self {
             Self::Text(body) | Self::Binary(body) => body.len(),
+            Self::Ping | Self::Pong => 0,
             Self::Close(close) => close.reason.len() + 2,
         }
     }

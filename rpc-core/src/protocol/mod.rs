@@ -1,13 +1,15 @@
 //! Protocols: message ↔ frame, and frames ↔ the body of a packet. They know nothing of sessions.
 //!
-//! The native protocol is one grammar over two codecs. Other protocols become further variants of [`Protocol`], so that
-//! the compiler lists every place that has to know them.
+//! The native protocol is one grammar over two codecs; JSON-RPC 2.0 is another for the same messages. Each is a variant of
+//! [`Protocol`], so that the compiler lists every place that has to know them.
 
 mod fields;
+pub(crate) mod jsonrpc;
 mod native;
 
 use bytes::Bytes;
 
+pub(crate) use self::jsonrpc::Id;
 use crate::{
     codec::Codec,
     error::{Error, ProtocolError},
@@ -22,6 +24,14 @@ use crate::{
 pub enum Protocol {
     /// `docs/protocol.md`, in JSON or MessagePack.
     Native(Codec),
+    /// JSON-RPC 2.0, as `docs/jsonrpc.md` has it: one document per packet, and nothing but calls.
+    JsonRpc,
+}
+
+impl From<Codec> for Protocol {
+    fn from(codec: Codec) -> Self {
+        Self::Native(codec)
+    }
 }
 
 impl Protocol {
@@ -29,6 +39,7 @@ impl Protocol {
     pub fn codec(self) -> Codec {
         match self {
             Self::Native(codec) => codec,
+            Self::JsonRpc => Codec::Json,
         }
     }
 
@@ -36,17 +47,21 @@ impl Protocol {
     ///
     /// # Errors
     ///
-    /// If the frame is not one of this protocol; the link has to close then.
+    /// If the frame is not one of this protocol; the link has to close then. The documents of JSON-RPC are not frames: a
+    /// session reads them itself.
     pub fn decode(self, frame: Bytes) -> Result<Message, ProtocolError> {
         match self {
             Self::Native(codec) => native::decode(codec, frame),
+            Self::JsonRpc => Err(ProtocolError::BadFrame("it is a document")),
         }
     }
 
-    /// Appends one message, as one more frame, to the body of a packet.
+    /// Appends one message, as one more frame, to the body of a packet. Nothing is appended for what the protocol cannot say:
+    /// JSON-RPC knows requests and answers, and a session writes those itself.
     pub fn encode(self, message: &Message, body: &mut Vec<u8>) {
         match self {
             Self::Native(codec) => native::encode(codec, message, body),
+            Self::JsonRpc => {}
         }
     }
 
@@ -61,20 +76,23 @@ impl Protocol {
     ) {
         match self {
             Self::Native(codec) => native::encode_request(codec, id, method, head, params.bytes(), body),
+            Self::JsonRpc => jsonrpc::encode_request(id, method, params.bytes(), body),
         }
     }
 
     /// Appends a failure of a call, without making a [`Message`] of it.
-    pub(crate) fn encode_failure(self, id: RequestId, error: &Error, body: &mut Vec<u8>) {
+    pub(crate) fn encode_failure(self, id: &Id, error: &Error, body: &mut Vec<u8>) {
         match self {
-            Self::Native(codec) => native::encode_failure(codec, id, error, body),
+            Self::Native(codec) => native::encode_failure(codec, id.own(), error, body),
+            Self::JsonRpc => jsonrpc::encode_failure(id, error, body),
         }
     }
 
     /// Appends a value that a call gives back, without making a [`Message`] of it.
-    pub(crate) fn encode_value(self, kind: ValueKind, id: RequestId, value: &Payload, body: &mut Vec<u8>) {
+    pub(crate) fn encode_value(self, kind: ValueKind, id: &Id, value: &Payload, body: &mut Vec<u8>) {
         match self {
-            Self::Native(codec) => native::encode_value(codec, kind.into(), id, None, value, body),
+            Self::Native(codec) => native::encode_value(codec, kind.into(), id.own(), None, value, body),
+            Self::JsonRpc => jsonrpc::encode_value(kind, id, value.bytes(), body),
         }
     }
 
@@ -88,13 +106,15 @@ impl Protocol {
     ) -> Around {
         match self {
             Self::Native(codec) => native::around_request(codec, id, method, head, len),
+            Self::JsonRpc => jsonrpc::around_request(id, method),
         }
     }
 
-    /// What stands around the value of an answer, if it is `len` bytes that stay where they are.
-    pub(crate) fn around_value(self, kind: ValueKind, id: RequestId, len: usize) -> Around {
+    /// What stands around the value of an answer whose bytes stay where they are.
+    pub(crate) fn around_value(self, kind: ValueKind, id: &Id, value: &Payload) -> Around {
         match self {
-            Self::Native(codec) => native::around_value(codec, kind.into(), id, len),
+            Self::Native(codec) => native::around_value(codec, kind.into(), id.own(), value.bytes().len()),
+            Self::JsonRpc => jsonrpc::around_value(kind, id, value.bytes()),
         }
     }
 
@@ -107,14 +127,19 @@ impl Protocol {
     pub(crate) fn separator_len(self) -> usize {
         match self {
             Self::Native(Codec::Json) => 1,
-            Self::Native(Codec::MessagePack) => 0,
+            Self::Native(Codec::MessagePack) | Self::JsonRpc => 0,
         }
+    }
+
+    /// Whether a packet carries many frames, and not one document.
+    pub(crate) fn gathers(self) -> bool {
+        matches!(self, Self::Native(_))
     }
 
     /// A packet around `body`.
     pub(crate) fn packet(self, body: impl Into<Bytes>) -> Packet {
         match self {
-            Self::Native(Codec::Json) => Packet::Text(body.into()),
+            Self::Native(Codec::Json) | Self::JsonRpc => Packet::Text(body.into()),
             Self::Native(Codec::MessagePack) => Packet::Binary(body.into()),
         }
     }
@@ -178,6 +203,11 @@ impl Frames {
         Ok(Some(self.body.slice(range)))
     }
 
+    /// Whether there is nothing in the packet at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
     /// What has not been read yet.
     pub(crate) fn into_rest(mut self) -> Bytes {
         self.body.split_off(self.at.min(self.body.len()))
@@ -203,11 +233,12 @@ impl Subprotocol {
         Self { protocol: Protocol::Native(codec) }
     }
 
-    /// The name in `Sec-WebSocket-Protocol`.
+    /// The name in `Sec-WebSocket-Protocol`. That of JSON-RPC is for messages only: its clients offer none.
     pub const fn name(self) -> &'static str {
         match self.protocol {
             Protocol::Native(Codec::Json) => "trunkline.v1.json",
             Protocol::Native(Codec::MessagePack) => "trunkline.v1.msgpack",
+            Protocol::JsonRpc => "json-rpc",
         }
     }
 

@@ -315,7 +315,7 @@ impl Outgoing {
 
 /// Hashes the ids given out here, which no peer chooses: a multiplication spreads them enough.
 #[derive(Debug, Default)]
-struct OwnIds(u64);
+pub(super) struct OwnIds(u64);
 
 impl Hasher for OwnIds {
     fn write(&mut self, bytes: &[u8]) {

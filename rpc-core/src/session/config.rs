@@ -54,6 +54,8 @@ pub struct SessionConfig {
     pub max_packet: u32,
     /// The most frames taken in one packet: 4,096 unless set. More close the link with 4400.
     pub max_frames: usize,
+    /// The most entries of a JSON-RPC batch: 1,024 unless set. A larger batch is refused as a whole, with −32600.
+    pub max_batch: usize,
     /// How deep a value may be nested: 64 unless set, at most 127, which is what decoding by recursion can stand on a
     /// thread of 2 MiB in a debug build. A deeper one fails its call with `INVALID_ARGUMENT`.
     pub max_depth: u16,
@@ -79,6 +81,7 @@ impl Default for SessionConfig {
         Self {
             max_packet: 1 << 20,
             max_frames: 4096,
+            max_batch: 1024,
             max_depth: DEFAULT_DEPTH,
             max_in_flight: 1024,
             max_params: 4 << 20,
@@ -102,6 +105,7 @@ impl SessionConfig {
         let rules = [
             ((self.max_packet as usize) < Limits::SMALLEST_PACKET, "max_packet is at least 1024 bytes"),
             (self.max_frames < 4096, "max_frames is at least 4096, which every peer may send"),
+            (self.max_batch == 0, "max_batch is at least 1 entry"),
             (!(1..=MAX_DEPTH).contains(&self.max_depth), "max_depth is from 1 to 127"),
             (self.max_in_flight == 0, "max_in_flight is at least 1"),
             (self.call_timeout.is_zero(), "call_timeout is more than zero"),

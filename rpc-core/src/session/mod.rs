@@ -7,6 +7,7 @@
 
 mod calls;
 mod config;
+mod documents;
 mod outbox;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 #[cfg(test)]
@@ -21,6 +23,7 @@ pub(crate) use self::config::MAX_DEPTH;
 pub use self::config::{Limits, Role, SessionConfig};
 use self::{
     calls::{Incoming, Outgoing, Unsent},
+    documents::{BatchKey, Complete, Documents, Origin},
     outbox::{Outbox, TooLarge},
 };
 use crate::{
@@ -32,7 +35,10 @@ use crate::{
     },
     packet::Packet,
     payload::Payload,
-    protocol::{Frames, Protocol, ValueKind},
+    protocol::{
+        Frames, Id, Protocol, ValueKind,
+        jsonrpc::{self, Document, Entry},
+    },
 };
 
 /// Names a call made here until its [`Event::Answered`]; afterwards the same key may name another call.
@@ -73,6 +79,8 @@ pub struct Session {
     outgoing: Outgoing,
     incoming: Incoming,
     outbox: Outbox,
+    /// Of JSON-RPC only.
+    documents: Option<Box<Documents>>,
     events: VecDeque<Queued>,
     /// The latest time that the session was told.
     now: Option<Instant>,
@@ -80,16 +88,18 @@ pub struct Session {
 
 impl Session {
     /// A session without a link: what is wished for waits for one.
-    pub fn new(role: Role, config: SessionConfig, codec: Codec) -> Self {
+    pub fn new(role: Role, config: SessionConfig, protocol: impl Into<Protocol>) -> Self {
+        let protocol = protocol.into();
         Self {
             role,
             config,
-            protocol: Protocol::Native(codec),
+            protocol,
             link: None,
             peer_limits: Limits::default(),
             outgoing: Outgoing::new(role),
             incoming: Incoming::default(),
-            outbox: Outbox::new(Protocol::Native(codec)),
+            outbox: Outbox::new(protocol),
+            documents: matches!(protocol, Protocol::JsonRpc).then(Box::default),
             events: VecDeque::new(),
             now: None,
         }
@@ -110,11 +120,17 @@ impl Session {
         }
         self.peer_limits = link.peer_limits();
         self.outbox.set_limit((self.peer_limits.packet as usize).max(Limits::SMALLEST_PACKET));
+        if let Some(documents) = &mut self.documents {
+            documents.set_limit(self.outbox.limit());
+        }
         self.now = self.now.max(Some(link.began_at()));
         let frames = link.take_rest();
         self.link = Some(link);
         self.send_unsent();
-        self.handle_frames(frames)
+        match self.protocol {
+            Protocol::JsonRpc if frames.is_empty() => Ok(()),
+            _ => self.handle_frames(frames),
+        }
     }
 
     /// The link is gone. Calls in flight end, those of the peer as cancelled and those made here as unknown; calls
@@ -124,12 +140,20 @@ impl Session {
             self.outbox.clear();
             self.end_in_flight(&Error::unavailable("the connection was lost before the answer"));
             self.incoming.forget_ids();
+            if let Some(documents) = &mut self.documents {
+                documents.end();
+            }
         }
     }
 
     /// Ends every call, those made here with `error`. What is queued can still be sent; the link stays for that.
     pub fn end(&mut self, error: &Error) {
         self.end_in_flight(error);
+        // What was answered goes out, also where the rest of the batch never is.
+        let batches = self.documents.as_mut().map(|documents| documents.end()).unwrap_or_default();
+        for batch in batches {
+            self.push_batch(batch);
+        }
         for key in self.outgoing.take_unsent() {
             self.report(Event::Answered(key, Err(error.clone().into())));
         }
@@ -161,8 +185,19 @@ impl Session {
         }
         self.now = Some(now);
         let Some(link) = &mut self.link else { return Ok(()) };
+        if matches!(packet, Packet::Pong) {
+            link.handle_progress(now);
+            return Ok(());
+        }
         let frames = link.handle_packet(now, packet)?;
         self.handle_frames(frames)
+    }
+
+    /// Something of a packet has arrived by `now`, which is not whole yet: the peer lives.
+    pub fn handle_progress(&mut self, now: Instant) {
+        if let Some(link) = &mut self.link {
+            link.handle_progress(now);
+        }
     }
 
     /// Does what was due at `now`.
@@ -403,11 +438,20 @@ impl Session {
         self.incoming.len()
     }
 
+    /// Requests of the peer without an answer, taken or not, if it is JSON-RPC that was spoken: the documents are answered when
+    /// there are none.
+    pub fn unanswered(&self) -> usize {
+        self.documents.as_ref().map_or(0, |documents| documents.len())
+    }
+
     /// Frees memory that only a burst needed. Cheap; call it when there is nothing else to do.
     pub fn shrink(&mut self) {
         self.incoming.shrink();
         self.outgoing.shrink();
         self.outbox.shrink();
+        if let Some(documents) = &mut self.documents {
+            documents.shrink();
+        }
         if self.events.is_empty() && self.events.capacity() > 16 {
             self.events = VecDeque::new();
         }
@@ -416,6 +460,10 @@ impl Session {
     // The rest.
 
     fn handle_frames(&mut self, mut frames: Frames) -> Result<(), ProtocolError> {
+        if self.documents.is_some() {
+            self.handle_document(&frames.into_rest());
+            return self.check_unread();
+        }
         let mut taken = 0;
         while let Some(frame) = frames.next()? {
             taken += 1;
@@ -425,11 +473,63 @@ impl Session {
             let message = self.protocol.decode(frame)?;
             self.handle_message(message)?;
         }
+        self.check_unread()
+    }
+
+    fn check_unread(&self) -> Result<(), ProtocolError> {
         // Refusals and pongs are the only frames that a peer can cause without reading its answers.
         if self.outbox.small() > self.config.max_outbound.saturating_add(self.config.max_packet as usize) {
             return Err(ProtocolError::SlowConsumer);
         }
         Ok(())
+    }
+
+    fn handle_document(&mut self, body: &Bytes) {
+        match jsonrpc::decode(body, self.config.max_batch) {
+            Document::Single(entry) => self.handle_entry(entry, None),
+            Document::Broken(broken) => self.push_document(|body| jsonrpc::encode_broken(broken, body)),
+            Document::Batch(entries) => {
+                let ids = || entries.iter().filter_map(Entry::answered_under);
+                let batch = match ids().count() {
+                    0 => None,
+                    count => match self.open_batch(count, ids().map(Id::len).sum()) {
+                        Some(key) => Some(key),
+                        None => {
+                            let broken = jsonrpc::Broken::NoRoom;
+                            return self.push_document(|body| jsonrpc::encode_broken(broken, body));
+                        }
+                    },
+                };
+                for entry in entries {
+                    self.handle_entry(entry, batch);
+                }
+            }
+        }
+    }
+
+    fn open_batch(&mut self, entries: usize, ids: usize) -> Option<BatchKey> {
+        self.documents.as_mut()?.open(entries, ids)
+    }
+
+    fn handle_entry(&mut self, entry: Entry, batch: Option<BatchKey>) {
+        match entry {
+            Entry::Request(id, mut request) => {
+                let documents = self.documents.as_mut();
+                request.id = id.zip(documents).map(|(id, documents)| documents.begin(Origin { id, batch }));
+                request.depth = self.config.max_depth;
+                self.report(Event::Request(request));
+            }
+            Entry::Answer(Some(id), outcome) => self.handle_answer(id, None, outcome),
+            Entry::Answer(None, _) => {}
+            Entry::Invalid(id, rule) => match batch {
+                None => self.push_document(|body| jsonrpc::encode_invalid_entry(&id, rule, body)),
+                Some(key) => {
+                    self.push_entry(key, &id, 0, false, |body| {
+                        jsonrpc::encode_invalid_entry(&id, rule, body)
+                    });
+                }
+            },
+        }
     }
 
     fn handle_message(&mut self, message: Message) -> Result<(), ProtocolError> {
@@ -603,14 +703,33 @@ impl Session {
         if self.link.is_none() || id.is_notification() {
             return;
         }
-        let result = self.check_answer(&outcome).and_then(|()| self.push_outcome(id, outcome));
-        if let Err(error) = result {
-            // Every peer takes a frame of this size.
-            let _ = self.push_outcome(id, Err(error.after_execution().into()));
+        let origin = match &mut self.documents {
+            None => Origin { id: Id::Number(id.0), batch: None },
+            Some(documents) => match documents.take(id) {
+                Some(origin) => origin,
+                None => return,
+            },
+        };
+        let checked = self.check_answer(&outcome);
+        if let Some(key) = origin.batch {
+            let outcome = checked.map_or_else(|error| Err(error.after_execution().into()), |()| outcome);
+            return self.push_outcome_of_batch(key, &origin.id, &outcome);
+        }
+        let result = match checked {
+            Ok(()) => self.push_outcome(&origin.id, outcome),
+            Err(error) => Err(error),
+        };
+        let Err(error) = result else { return };
+        let error = error.after_execution();
+        // Every peer takes a frame of this size.
+        if self.documents.is_some() && error.code() == Code::ResourceExhausted {
+            self.push_document(|body| jsonrpc::encode_too_large(&origin.id, &error, body));
+        } else {
+            let _ = self.push_outcome(&origin.id, Err(error.into()));
         }
     }
 
-    fn push_outcome(&mut self, id: RequestId, outcome: Outcome) -> Result<(), Error> {
+    fn push_outcome(&mut self, id: &Id, outcome: Outcome) -> Result<(), Error> {
         let protocol = self.protocol;
         let (kind, value) = match outcome {
             Ok(value) => (ValueKind::Ok, value),
@@ -622,12 +741,56 @@ impl Session {
             }
         };
         let pushed = if self.outbox.travels_alone(&value) {
-            self.outbox.push_alone(&protocol.around_value(kind, id, value.bytes().len()), value)
+            self.outbox.push_alone(&protocol.around_value(kind, id, &value), value)
         } else {
             let len = value.bytes().len() + 32;
             self.outbox.push(len, |body| protocol.encode_value(kind, id, &value, body))
         };
         pushed.map_err(answer_too_large)
+    }
+
+    fn push_outcome_of_batch(&mut self, key: BatchKey, id: &Id, outcome: &Outcome) {
+        let protocol = self.protocol;
+        let (kind, value) = match outcome {
+            Ok(value) => (ValueKind::Ok, value),
+            Err(Failure::App(value)) => (ValueKind::App, value),
+            Err(Failure::Rpc(error)) => {
+                let len = error.message().len();
+                return self.push_entry(key, id, len, false, |body| protocol.encode_failure(id, error, body));
+            }
+        };
+        let len = value.bytes().len();
+        self.push_entry(key, id, len, true, |body| protocol.encode_value(kind, id, value, body));
+    }
+
+    /// Adds an entry to the answer of a batch, which goes out with the last one.
+    fn push_entry(
+        &mut self,
+        key: BatchKey,
+        id: &Id,
+        len: usize,
+        is_result: bool,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let complete =
+            self.documents.as_mut().and_then(|documents| documents.add(key, id, len, is_result, write));
+        if let Some(complete) = complete {
+            self.push_batch(complete);
+        }
+    }
+
+    fn push_batch(&mut self, batch: Complete) {
+        if self.link.is_some() {
+            self.outbox.push_document(batch.body, batch.results);
+        }
+    }
+
+    /// Adds a document that is no outcome of a call.
+    fn push_document(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.link.is_some() {
+            // Every peer takes a document of this size.
+            let _ = self.outbox.push(128, write);
+        }
     }
 
     /// Refuses results that the peer could not read.
@@ -645,7 +808,7 @@ impl Session {
     }
 
     fn push(&mut self, message: &Message) {
-        if self.link.is_some() {
+        if self.link.is_some() && self.documents.is_none() {
             let protocol = self.protocol;
             // Every peer takes a frame of this size.
             let _ = self.outbox.push(32, |body| protocol.encode(message, body));

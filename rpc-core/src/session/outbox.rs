@@ -14,10 +14,17 @@ use crate::{
 const FILL: usize = 16 << 10;
 
 /// The bodies of packets that no link has taken yet. Frames are written straight into the newest.
+///
+/// Where a packet is one document, documents are written behind one another all the same, so that many share one piece of
+/// memory, and are cut apart when they are taken.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    full: VecDeque<Bytes>,
+    full: VecDeque<Body>,
     open: Vec<u8>,
+    /// Where the documents in `open` end; unused where a packet has many frames.
+    ends: Vec<usize>,
+    /// Whether a packet carries many frames.
+    gathers: bool,
     /// Frames in `open`.
     frames: usize,
     /// Bytes in `full`.
@@ -28,6 +35,14 @@ pub(super) struct Outbox {
     separator: usize,
     /// The largest packet that the peer takes.
     limit: usize,
+}
+
+/// A packet's body.
+#[derive(Debug)]
+struct Body {
+    bytes: Bytes,
+    /// How many of them are values that were only added while there was little else.
+    alone: usize,
 }
 
 /// A frame that the peer would not take; it was not added.
@@ -42,6 +57,8 @@ impl Outbox {
         Self {
             full: VecDeque::new(),
             open: Vec::new(),
+            ends: Vec::new(),
+            gathers: protocol.gathers(),
             frames: 0,
             queued: 0,
             alone: 0,
@@ -85,6 +102,9 @@ impl Outbox {
             self.open = frame;
         }
         self.frames += 1;
+        if !self.gathers {
+            self.ends.push(self.open.len());
+        }
         if self.open.len() >= fill {
             self.close();
         }
@@ -105,8 +125,16 @@ impl Outbox {
         if !self.open.is_empty() {
             self.close();
         }
-        self.queue(payload.into_frame(&around.head, around.tail));
+        self.queue(payload.into_frame(&around.head, around.tail), len);
         Ok(())
+    }
+
+    /// Adds a document that was put together elsewhere, of which `alone` bytes were added while there was little else.
+    pub(super) fn push_document(&mut self, document: Vec<u8>, alone: usize) {
+        if !self.open.is_empty() {
+            self.close();
+        }
+        self.queue(document.into(), alone);
     }
 
     /// Bytes not taken by a link yet.
@@ -135,20 +163,25 @@ impl Outbox {
 
     /// The oldest packet.
     pub(super) fn pop(&mut self) -> Option<Bytes> {
-        if let Some(body) = self.full.pop_front() {
-            self.queued -= body.len();
-            self.alone -= alone(&body);
-            return Some(body);
+        if self.full.is_empty() && self.gathers {
+            self.frames = 0;
+            let body = std::mem::take(&mut self.open);
+            return (!body.is_empty()).then(|| body.into());
         }
-        self.frames = 0;
-        let body = std::mem::take(&mut self.open);
-        (!body.is_empty()).then(|| body.into())
+        if self.full.is_empty() && !self.open.is_empty() {
+            self.close();
+        }
+        let Body { bytes, alone } = self.full.pop_front()?;
+        self.queued -= bytes.len();
+        self.alone -= alone;
+        Some(bytes)
     }
 
     /// Forgets all that was not taken, and the limit of the peer for whom it was.
     pub(super) fn clear(&mut self) {
         self.full = VecDeque::new();
         self.open = Vec::new();
+        self.ends = Vec::new();
         self.frames = 0;
         self.queued = 0;
         self.alone = 0;
@@ -164,18 +197,27 @@ impl Outbox {
 
     fn close(&mut self) {
         self.frames = 0;
-        let body = std::mem::take(&mut self.open);
-        self.queue(body.into());
+        let mut body = Bytes::from(std::mem::take(&mut self.open));
+        let mut start = 0;
+        for end in std::mem::take(&mut self.ends) {
+            let document = body.split_to(end - start);
+            start = end;
+            self.queue_closed(document);
+        }
+        if !body.is_empty() {
+            self.queue_closed(body);
+        }
     }
 
-    fn queue(&mut self, body: Bytes) {
-        self.queued += body.len();
-        self.alone += alone(&body);
-        self.full.push_back(body);
+    fn queue_closed(&mut self, body: Bytes) {
+        // A frame may be larger than what it was expected to take.
+        let alone = if body.len() > FILL { body.len() } else { 0 };
+        self.queue(body, alone);
     }
-}
 
-/// The size of a packet if it is that of a large frame.
-fn alone(body: &Bytes) -> usize {
-    if body.len() > FILL { body.len() } else { 0 }
+    fn queue(&mut self, bytes: Bytes, alone: usize) {
+        self.queued += bytes.len();
+        self.alone += alone;
+        self.full.push_back(Body { bytes, alone });
+    }
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod deadlines;
 mod hostile;
+mod jsonrpc;
 mod keep_alive;
 mod limits;
 mod links;

@@ -375,6 +375,7 @@ pub(super) fn messages(packet: Packet) -> Vec<Message> {
         Packet::Text(body) => (Codec::Json, body),
         Packet::Binary(body) => (Codec::MessagePack, body),
         Packet::Close(reason) => panic!("closed: {reason}"),
+        Packet::Ping | Packet::Pong => panic!("a packet without frames"),
     };
     let protocol = Protocol::Native(codec);
     let mut frames = protocol.frames(body);
