@@ -494,6 +494,12 @@ pub enum ProtocolError {
     /// No hello, or no login, within the time allowed.
     #[error("no login within {} seconds", .0.as_secs_f32())]
     LoginTimeout(Duration),
+    /// A message that was begun and not finished within the time allowed.
+    #[error("a packet took longer than {} seconds to arrive", .0.as_secs_f32())]
+    MessageTimeout(Duration),
+    /// The messages of all peers that have not arrived whole take more memory than allowed.
+    #[error("there is no room for another large packet at the moment")]
+    NoRoom,
     /// Nothing was heard from the peer.
     #[error("nothing heard within {} seconds", .0.as_secs_f32())]
     Silent(Duration),
@@ -503,6 +509,9 @@ pub enum ProtocolError {
     /// The peer does not take what is sent to it.
     #[error("the peer reads too slowly")]
     SlowConsumer,
+    /// The peer goes on sending more messages, or bytes, than allowed although it was refused.
+    #[error("more messages than allowed, for too long")]
+    TooManyMessages,
     /// The peer goes on although it was refused.
     #[error("too many refused calls")]
     TooManyDenials,
@@ -527,11 +536,12 @@ impl ProtocolError {
             | Self::Unexpected(_)
             | Self::WrongParity(_)
             | Self::IdReused(_) => CloseCode::BAD_MESSAGE,
-            Self::LoginTimeout(_) => CloseCode::AUTH_TIMEOUT,
+            Self::LoginTimeout(_) | Self::MessageTimeout(_) => CloseCode::AUTH_TIMEOUT,
+            Self::NoRoom => CloseCode::TRY_LATER,
             Self::Silent(_) => CloseCode::PONG_TIMEOUT,
             Self::TooMuchBeforeLogin => CloseCode::UNAUTHENTICATED,
             Self::SlowConsumer => CloseCode::SLOW_CONSUMER,
-            Self::TooManyDenials => CloseCode::RATE,
+            Self::TooManyMessages | Self::TooManyDenials => CloseCode::RATE,
             Self::IdsExhausted => CloseCode::IDS_EXHAUSTED,
         }
     }
@@ -572,7 +582,7 @@ impl CloseCode {
     pub const UNAUTHENTICATED: Self = Self(4401);
     /// The login was taken back.
     pub const REVOKED: Self = Self(4403);
-    /// No login in time.
+    /// No login, or no whole message, in time.
     pub const AUTH_TIMEOUT: Self = Self(4408);
     /// Silence.
     pub const PONG_TIMEOUT: Self = Self(4410);

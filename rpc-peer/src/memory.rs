@@ -13,7 +13,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use trunkline_core::Packet;
 
-use crate::transport::TransportError;
+use crate::transport::{Transport, TransportError};
 
 /// One end of an in-memory pair.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ impl Pipe {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 }
+
+impl Transport for Memory {}
 
 impl Stream for Memory {
     type Item = Result<Packet, TransportError>;

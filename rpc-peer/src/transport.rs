@@ -1,5 +1,4 @@
-//! What carries packets: anything that is a stream and a sink of them. Nobody implements [`Transport`]; adapters are
-//! assembled from streams and sinks.
+//! What carries packets: a stream and a sink of them. Most adapters are assembled from those and need nothing more.
 
 use std::io;
 
@@ -14,15 +13,14 @@ use trunkline_core::{Packet, ProtocolError};
 pub trait Transport:
     Stream<Item = Result<Packet, TransportError>> + Sink<Packet, Error = TransportError> + Send + Unpin + 'static
 {
-}
+    /// Whether something of a packet that is not whole yet has arrived since this was asked, or since the last packet: a
+    /// sign of life. Asked only when the peer would else be taken for gone.
+    fn has_progressed(&mut self) -> bool {
+        false
+    }
 
-impl<T> Transport for T where
-    T: Stream<Item = Result<Packet, TransportError>>
-        + Sink<Packet, Error = TransportError>
-        + Send
-        + Unpin
-        + 'static
-{
+    /// The peer has logged in: limits that hold before the login hold no longer.
+    fn logged_in(&mut self) {}
 }
 
 /// Why a transport failed.

@@ -102,5 +102,5 @@ async fn budgets_that_are_full_again_are_forgotten() {
     for id in 0..3 * super::FEW as u64 {
         let _ = limiter.check(&connection(1_000_000 + id, "10.0.0.1:1", None));
     }
-    assert!(limiter.budgets.len() <= 4 * super::FEW, "{}", limiter.budgets.len());
+    assert!(limiter.budgets.budgets.len() <= 4 * super::FEW, "{}", limiter.budgets.budgets.len());
 }

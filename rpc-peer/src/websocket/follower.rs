@@ -1,16 +1,13 @@
 //! Finds the frames in a stream of bytes (RFC 6455, section 5.2), before tungstenite sees them.
 //!
 //! It tells large messages apart, which tungstenite is spared, and judges only what tungstenite does not: how many fragments a
-//! message has.
-
-use std::io;
+//! message has, how large it is going to be, and how often control frames come.
 
 use trunkline_core::ProtocolError;
 
-use super::End;
+use super::{End, limits::SocketLimits};
+use crate::rate::Budget;
 
-/// The most fragments that one message may have.
-const MAX_FRAGMENTS: u32 = 256;
 /// A message in one frame that has more payload than this is large.
 pub(super) const LARGE: usize = 4 << 10;
 
@@ -20,13 +17,20 @@ pub(super) struct Follower {
     end: End,
     /// The largest message that is taken, in bytes.
     max_message: usize,
+    max_fragments: u32,
+    control_frames: Option<Budget>,
     /// The header that is being read.
     header: [u8; 14],
     header_len: usize,
     /// Bytes of the current frame's payload that have not come yet.
     payload: u64,
-    /// Frames of the current message so far.
+    /// Frames of the current message so far, and the bytes that they have or announce.
     fragments: u32,
+    message_len: u64,
+    /// Messages that have begun.
+    begun: u64,
+    /// The rule that was broken behind what was handed over.
+    broken: Option<ProtocolError>,
 }
 
 /// What some bytes turned out to be.
@@ -55,8 +59,52 @@ struct Header {
 
 impl Follower {
     /// Follows what arrives at `end`, from the first byte on.
-    pub(super) fn new(end: End, max_message: usize) -> Self {
-        Self { end, max_message, header: [0; 14], header_len: 0, payload: 0, fragments: 0 }
+    pub(super) fn new(end: End, limits: &SocketLimits) -> Self {
+        Self {
+            end,
+            max_message: limits.max_packet,
+            max_fragments: limits.max_fragments,
+            control_frames: limits.control_frames.map(Budget::new),
+            header: [0; 14],
+            header_len: 0,
+            payload: 0,
+            fragments: 0,
+            message_len: 0,
+            begun: 0,
+            broken: None,
+        }
+    }
+
+    /// The number of the message that has begun and not ended, if there is one; a control frame counts as well.
+    pub(super) fn unfinished(&self) -> Option<u64> {
+        match (self.fragments > 0 || self.payload > 0, self.header_len > 0) {
+            (true, _) => Some(self.begun),
+            (false, true) => Some(self.begun + 1),
+            (false, false) => None,
+        }
+    }
+
+    /// The number of the message that began last.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// The rule that was broken behind what was handed over last.
+    pub(super) fn take_broken(&mut self) -> Option<ProtocolError> {
+        self.broken.take()
+    }
+
+    /// How large the current message is or announces to be.
+    pub(super) fn message_len(&self) -> u64 {
+        self.message_len
+    }
+
+    /// How much of the current message has arrived.
+    pub(super) fn arrived(&self) -> usize {
+        if self.fragments == 0 && self.payload == 0 {
+            return 0;
+        }
+        usize::try_from(self.message_len.saturating_sub(self.payload)).unwrap_or(usize::MAX)
     }
 
     /// The beginning of a header, which was found at the end of the last bytes and not handed over.
@@ -73,8 +121,9 @@ impl Follower {
     ///
     /// # Errors
     ///
-    /// If a message has too many fragments.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> io::Result<Found> {
+    /// If the bytes begin with what breaks a rule: a message is too large or has too many fragments, or control frames come
+    /// too often. Else what stands before that is handed over first, see [`Self::take_broken`].
+    pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<Found, ProtocolError> {
         let mut at = 0;
         while at < bytes.len() {
             let skipped = usize::try_from(self.payload).unwrap_or(usize::MAX).min(bytes.len() - at);
@@ -85,10 +134,15 @@ impl Follower {
                 let Some(byte) = bytes.get(at) else { return Ok(Found { handed_over: start, large: None }) };
                 at += 1;
                 let Some(header) = self.header_byte(*byte) else { continue };
-                if let Some(large) = self.begin(&header)? {
-                    return Ok(Found { handed_over: start, large: Some((large, at)) });
+                match self.begin(&header) {
+                    Ok(Some(large)) => return Ok(Found { handed_over: start, large: Some((large, at)) }),
+                    Ok(None) => break,
+                    Err(broken) if start > 0 => {
+                        self.broken = Some(broken);
+                        return Ok(Found { handed_over: start, large: None });
+                    }
+                    Err(broken) => return Err(broken),
                 }
-                break;
             }
         }
         Ok(Found { handed_over: bytes.len(), large: None })
@@ -120,14 +174,13 @@ impl Follower {
     }
 
     /// Counts the frame, and says whether it is a large message. Whatever is wrong with one, tungstenite shall say.
-    fn begin(&mut self, header: &Header) -> io::Result<Option<Large>> {
+    fn begin(&mut self, header: &Header) -> Result<Option<Large>, ProtocolError> {
         let (is_final, opcode) = (header.first & 0x80 != 0, header.first & 0x0f);
         let is_control = opcode & 0x08 != 0;
-        if !is_control {
-            self.fragments += 1;
-            if self.fragments > MAX_FRAGMENTS {
-                return Err(io::Error::other(ProtocolError::TooManyFragments(MAX_FRAGMENTS)));
-            }
+        if is_control {
+            self.count_control(opcode)?;
+        } else {
+            self.count_fragment(header.payload)?;
         }
         let is_whole = self.fragments == 1 && header.first & 0xf0 == 0x80 && matches!(opcode, 0x1 | 0x2);
         let is_masked_right = header.mask.is_some() == (self.end == End::Server);
@@ -140,6 +193,29 @@ impl Follower {
         }
         self.payload = header.payload;
         Ok(None)
+    }
+
+    fn count_fragment(&mut self, len: u64) -> Result<(), ProtocolError> {
+        if self.fragments == 0 {
+            self.begun += 1;
+            self.message_len = 0;
+        }
+        self.fragments += 1;
+        self.message_len = self.message_len.saturating_add(len);
+        if self.fragments > self.max_fragments {
+            return Err(ProtocolError::TooManyFragments(self.max_fragments));
+        }
+        // tungstenite adds fragments up when they are there. One frame alone it judges by its header.
+        match self.fragments > 1 && self.message_len > self.max_message as u64 {
+            true => Err(ProtocolError::PacketTooLarge(self.max_message)),
+            false => Ok(()),
+        }
+    }
+
+    /// Pings and pongs, asked for or not. A close frame comes once.
+    fn count_control(&self, opcode: u8) -> Result<(), ProtocolError> {
+        let Some(budget) = self.control_frames.as_ref().filter(|_| opcode != 0x8) else { return Ok(()) };
+        budget.take(1).map_err(|_| ProtocolError::TooManyControlFrames)
     }
 }
 

@@ -22,6 +22,9 @@ use super::{End, follower::Large};
 
 /// A little more than the message is read, so that the header of the next one comes along.
 const BEYOND: usize = 64;
+/// As much is set aside for a message that is announced; more follows as it arrives, so that an announcement alone takes
+/// little.
+const AT_FIRST: usize = 256 << 10;
 
 /// Lets the allocator keep the memory of large messages between two of them.
 ///
@@ -45,7 +48,7 @@ pub(super) struct Incoming {
 impl Incoming {
     /// Begins with what has arrived of the payload, and of what follows, in two pieces.
     pub(super) fn new(header: Large, begun: [&[u8]; 2]) -> Self {
-        let mut bytes = BytesMut::with_capacity(header.len.saturating_add(BEYOND));
+        let mut bytes = BytesMut::with_capacity(header.len.min(AT_FIRST).saturating_add(BEYOND));
         begun.iter().for_each(|begun| bytes.extend_from_slice(begun));
         Self { header, bytes }
     }
@@ -57,12 +60,21 @@ impl Incoming {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<bool>> {
         while self.bytes.len() < self.header.len {
+            if self.bytes.len() == self.bytes.capacity() {
+                let left = (self.header.len - self.bytes.len()).saturating_add(BEYOND);
+                self.bytes.reserve(left.min(self.bytes.len()));
+            }
             // Cancel-safe, so that a new read may follow one that was pending.
             if ready!(pin!(stream.read_buf(&mut self.bytes)).poll(cx))? == 0 {
                 return Poll::Ready(Ok(false));
             }
         }
         Poll::Ready(Ok(true))
+    }
+
+    /// How large the message is going to be, and how much of it is here.
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.header.len, self.bytes.len())
     }
 
     /// The message, and what was read beyond it.

@@ -2,11 +2,13 @@
 
 mod follower;
 mod large;
+mod limits;
 mod socket;
 
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -29,8 +31,9 @@ use tokio_tungstenite::{
 };
 use trunkline_core::{CloseCode, CloseReason, Packet, ProtocolError};
 
+pub use self::limits::{Reassembly, SocketLimits};
 use self::socket::Socket;
-use crate::transport::TransportError;
+use crate::transport::{Transport, TransportError};
 
 /// tungstenite allocates this for every connection. What is larger goes past it, see [`large`].
 const READ_BUFFER: usize = 4 << 10;
@@ -60,6 +63,8 @@ pub struct WebSocket<S> {
     /// A large packet that waits for what tungstenite still has to write.
     large: Option<Packet>,
     closing: Closing,
+    /// Whether pings have been sent, so that somebody waits for their answers.
+    pings: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -71,10 +76,16 @@ enum Closing {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Speaks WebSocket over `stream`, whose first `read` bytes have been read already. Packets of the peer may have
-    /// `max_packet` bytes.
+    /// Speaks WebSocket over `stream`, whose first bytes, `read`, have been read already. Packets of the peer may have
+    /// `max_packet` bytes; the rest is as in [`SocketLimits::new`].
     pub async fn new(end: End, stream: S, read: &[u8], max_packet: usize) -> Self {
+        Self::with_limits(end, stream, read, Arc::new(SocketLimits::new(max_packet))).await
+    }
+
+    /// Speaks WebSocket over `stream`, whose first bytes, `read`, have been read already, within these limits.
+    pub async fn with_limits(end: End, stream: S, read: &[u8], limits: Arc<SocketLimits>) -> Self {
         large::keep_memory();
+        let max_packet = limits.max_packet;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
@@ -85,9 +96,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             End::Client => tungstenite::protocol::Role::Client,
             End::Server => tungstenite::protocol::Role::Server,
         };
-        let stream = Socket::new(end, stream, read, max_packet);
+        let stream = Socket::new(end, stream, read, limits);
         let inner = WebSocketStream::from_raw_socket(stream, role, Some(config)).await;
-        Self { inner, max_packet, large: None, closing: Closing::Flush }
+        Self { inner, max_packet, large: None, closing: Closing::Flush, pings: false }
     }
 
     /// The byte stream below.
@@ -105,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         match self.large.take() {
             Some(Packet::Text(body)) => socket.start_large(true, body)?,
             Some(Packet::Binary(body)) => socket.start_large(false, body)?,
-            Some(Packet::Close(_)) | None => {}
+            Some(Packet::Ping | Packet::Pong | Packet::Close(_)) | None => {}
         }
         Poll::Ready(Ok(()))
     }
@@ -133,6 +144,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for WebSocket<S> {
+    fn has_progressed(&mut self) -> bool {
+        self.inner.get_mut().has_progressed()
+    }
+
+    fn logged_in(&mut self) {
+        self.inner.get_mut().logged_in();
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<Packet, TransportError>;
 
@@ -140,6 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
         loop {
             let polled = Pin::new(&mut self.inner).poll_next(cx);
             if let (Poll::Pending, Some(arrived)) = (&polled, self.inner.get_mut().take_arrived()) {
+                self.inner.get_mut().packet_taken();
                 return Poll::Ready(Some(arrived.map_err(Into::into)));
             }
             let packet = match ready!(polled) {
@@ -148,9 +170,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
                 Some(Ok(Message::Text(text))) => Packet::Text(text.into()),
                 Some(Ok(Message::Binary(bytes))) => Packet::Binary(bytes),
                 Some(Ok(Message::Close(frame))) => Packet::Close(received(frame)),
+                Some(Ok(Message::Pong(_))) if self.pings => Packet::Pong,
                 // tungstenite answers pings by itself.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
             };
+            self.inner.get_mut().packet_taken();
             return Poll::Ready(Some(Ok(packet)));
         }
     }
@@ -181,6 +205,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Packet> for WebSocket<S> {
             // As a frame, text is not checked to be UTF-8 once more.
             Packet::Text(body) => Message::Frame(Frame::message(body, OpCode::Data(Data::Text), true)),
             Packet::Binary(body) => Message::Binary(body),
+            Packet::Ping => {
+                self.pings = true;
+                Message::Ping(Default::default())
+            }
+            // What the peer pings is answered below.
+            Packet::Pong => return Ok(()),
             Packet::Close(close) => {
                 Message::Close(Some(CloseFrame { code: close.code.0.into(), reason: close.reason.into() }))
             }

@@ -1,5 +1,7 @@
-use super::{End, Follower, Found, LARGE, Large, MAX_FRAGMENTS};
+use super::{End, Follower, Found, LARGE, Large, SocketLimits};
 
+/// As many fragments as a message may have unless something else is set.
+const MAX_FRAGMENTS: u32 = 256;
 const KEY: [u8; 4] = [1, 2, 3, 4];
 
 /// A frame of a client: masked, as most are.
@@ -22,7 +24,7 @@ fn frame(first: u8, len: usize) -> Vec<u8> {
 }
 
 fn follower() -> Follower {
-    Follower::new(End::Server, 1 << 20)
+    Follower::new(End::Server, &SocketLimits::new(1 << 20))
 }
 
 /// Follows bytes that come one by one, as [`super::super::socket::Socket`] does; what was handed over, and the large message.
