@@ -21,7 +21,7 @@ pub use trunkline_core::{
 pub use trunkline_macros::{data, method, service};
 pub use trunkline_peer::{
     Attr, AttrKey, AttrName, Call, CallError, CallHead, Connection, ConnectionId, FromCall, Guard, Memory,
-    PeerInfo, User, all, any, attr, eq, guard_fn, has, is, memory, not,
+    PeerInfo, Registration, User, all, any, attr, eq, guard_fn, has, is, memory, not,
 };
 #[cfg(feature = "introspect")]
 #[cfg_attr(docsrs, doc(cfg(feature = "introspect")))]

@@ -352,7 +352,7 @@ impl<T: Transport> Driver<T> {
             return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None });
         }
         let route = match services.router.find(&services.connection, &request.method()) {
-            Ok(route) => Arc::clone(route),
+            Ok(route) => route,
             Err(refusal) => return self.refuse(now, id, "", refusal),
         };
         let method = route.schema.wire_name();

@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use arc_swap::ArcSwap;
 use serde::de::DeserializeOwned;
 use trunkline_core::{
     Code, ConfigError, Error, MethodSchema, Never, Outcome, Payload, Request, ServiceSchema, TypeSchema,
@@ -24,6 +25,7 @@ use crate::{
     handle::{AsHandle, Wish},
     panics::{contained, panicked},
     rate::MethodLimiter,
+    registry::{self, IntoMethod, Registration, Run},
 };
 
 /// Rewrites errors on their way to a client.
@@ -34,6 +36,8 @@ type Redact = dyn Fn(Error) -> Error + Send + Sync;
 pub struct Router {
     routes: HashMap<String, Arc<Route>>,
     services: Vec<Arc<dyn Dispatch>>,
+    /// What was added since the server runs: looked at where nothing else has the name, without a lock.
+    registered: ArcSwap<HashMap<String, Arc<Route>>>,
     requires_login: bool,
     /// Whether a connection is closed when it calls something that it has to log in for.
     closes_unauthenticated: bool,
@@ -54,8 +58,20 @@ pub(crate) struct Route {
 enum Target {
     /// A method of a service, by its number.
     Method(Arc<dyn Dispatch>, u32),
+    /// What was registered under the name.
+    Registered(Box<Run>),
     /// What takes messages that no service takes.
     Untyped(Box<TakeUntyped>),
+}
+
+impl Target {
+    /// The name of the service, if it is one.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Method(service, _) => service.schema().name,
+            Self::Registered(_) | Self::Untyped(_) => "",
+        }
+    }
 }
 
 type TakeUntyped = dyn Fn(&Connection, Untyped) -> BoxFuture<Outcome> + Send + Sync;
@@ -162,6 +178,59 @@ impl Router {
         Ok(())
     }
 
+    /// Serves a closure under a name from now on, also on sessions that there are already.
+    ///
+    /// # Errors
+    ///
+    /// If the name is taken, or reserved for the protocol.
+    pub fn register<Kind>(
+        &self,
+        method: impl Into<Registration>,
+        run: impl IntoMethod<Kind>,
+    ) -> Result<(), ConfigError> {
+        let method = method.into();
+        method.check()?;
+        if let Some(known) = self.routes.get(&method.name) {
+            let owner = known.leads_to.name();
+            return Err(registered_twice(&method.name, &format!("{owner}::{} has it", known.schema.name)));
+        }
+        let route = Arc::new(Route {
+            leads_to: Target::Registered(registry::boxed(run)),
+            schema: method.schema(),
+            guard: method.guard,
+            limiter: method.rate_limit.map(MethodLimiter::new),
+        });
+        let mut taken = false;
+        self.registered.rcu(|known| {
+            taken = known.contains_key(&method.name);
+            if taken {
+                return Arc::clone(known);
+            }
+            let mut more = HashMap::clone(known);
+            more.insert(method.name.clone(), Arc::clone(&route));
+            Arc::new(more)
+        });
+        match taken {
+            false => Ok(()),
+            true => Err(registered_twice(&method.name, "unregister the other first")),
+        }
+    }
+
+    /// Serves a registered closure no longer; whether there was one. Calls of it that run go on.
+    pub fn unregister(&self, name: &str) -> bool {
+        let mut found = false;
+        self.registered.rcu(|known| {
+            found = known.contains_key(name);
+            if !found {
+                return Arc::clone(known);
+            }
+            let mut fewer = HashMap::clone(known);
+            fewer.remove(name);
+            Arc::new(fewer)
+        });
+        found
+    }
+
     /// Lets only public methods be called before the login.
     pub fn require_login(&mut self) {
         self.requires_login = true;
@@ -210,14 +279,15 @@ impl Router {
     }
 
     /// Finds the method. Before the login an unknown name and a protected one are the same.
-    pub(crate) fn find(&self, conn: &Connection, name: &str) -> Result<&Arc<Route>, Refusal> {
-        let route = self.routes.get(name);
-        if !route.is_some_and(|route| route.schema.public) && self.wants_login(conn) {
+    pub(crate) fn find(&self, conn: &Connection, name: &str) -> Result<Arc<Route>, Refusal> {
+        let route = self.routes.get(name).cloned();
+        let route = route.or_else(|| self.registered.load().get(name).cloned());
+        if !route.as_ref().is_some_and(|route| route.schema.public) && self.wants_login(conn) {
             let closes = self.closes_unauthenticated;
             let penalty = if closes { Penalty::Unauthenticated } else { Penalty::None };
             return Err(Refusal { error: Error::unauthenticated(), penalty });
         }
-        route.or(self.untyped.as_ref()).ok_or_else(|| {
+        route.or_else(|| self.untyped.clone()).ok_or_else(|| {
             let error = Error::new(Code::Unimplemented, format!("there is no method `{}`", shown(name, 64)));
             Refusal { error, penalty: Penalty::None }
         })
@@ -294,10 +364,13 @@ impl Route {
     }
 
     fn start(&self, incoming: Incoming) -> BoxFuture<Outcome> {
-        let Target::Method(service, method) = &self.leads_to else { return incoming.unimplemented() };
         // What the macro writes only boxes a future, but a service may be written by hand.
-        catch_unwind(AssertUnwindSafe(|| Arc::clone(service).call(*method, incoming)))
-            .unwrap_or_else(|panic| has_panicked(&*panic))
+        let started = catch_unwind(AssertUnwindSafe(|| match &self.leads_to {
+            Target::Method(service, method) => Arc::clone(service).call(*method, incoming),
+            Target::Registered(run) => run(incoming),
+            Target::Untyped(_) => incoming.unimplemented(),
+        }));
+        started.unwrap_or_else(|panic| has_panicked(&*panic))
     }
 
     fn check_rate(&self, conn: &Connection) -> Result<(), Refusal> {
@@ -317,11 +390,12 @@ fn has_panicked(panic: &(dyn Any + Send)) -> BoxFuture<Outcome> {
     Box::pin(ready(Err(panicked("method", panic).after_execution().into())))
 }
 
+fn registered_twice(name: &str, what: &str) -> ConfigError {
+    ConfigError(format!("the method name `{name}` is taken: {what}"))
+}
+
 fn taken(known: &Route, schema: &ServiceSchema, method: &MethodSchema, name: &str) -> ConfigError {
-    let other = match &known.leads_to {
-        Target::Method(service, _) => service.schema().name,
-        Target::Untyped(_) => "",
-    };
+    let other = known.leads_to.name();
     ConfigError(format!(
         "the method name `{name}` is taken twice, by {}::{} and {}::{}: set `#[service(namespace = \"…\")]` on one of the \
          services or `#[method(alias = \"…\")]` on one of the methods",

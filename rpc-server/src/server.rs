@@ -6,8 +6,10 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, ToSocketAddrs},
 };
-use trunkline_core::{CloseReason, KeepAlive, ServiceSchema, SessionConfig};
-use trunkline_peer::{End, Memory, PeerInfo, Router, User, WebSocket, memory};
+use trunkline_core::{CloseReason, ConfigError, KeepAlive, ServiceSchema, SessionConfig};
+use trunkline_peer::{
+    End, IntoMethod, Memory, PeerInfo, Registration, Router, User, WebSocket, memory,
+};
 
 use crate::{
     auth::Auth,
@@ -61,6 +63,46 @@ impl Server {
     #[cfg(feature = "schema")]
     pub fn describe(&self) -> trunkline_core::Description {
         trunkline_core::Description::of(self.services())
+    }
+
+    /// Serves a closure or an `async fn` under a name, also on connections that there are already. It passes the same checks as
+    /// the methods of services; what it takes and gives is said in [`IntoMethod`], who may call it in [`Registration`].
+    /// Generated clients, `describe` and `rpc.discover` do not know it.
+    ///
+    /// ```
+    /// use trunkline_core::Error;
+    /// use trunkline_peer::{Connection, Registration, has};
+    /// use trunkline_server::Server;
+    ///
+    /// async fn sum((a, b): (i64, i64)) -> i64 {
+    ///     a + b
+    /// }
+    ///
+    /// let server = Server::builder().build()?;
+    /// server.register("sum", sum)?;
+    /// server.register(Registration::new("whoami").requires(has("name")), |conn: Connection| async move {
+    ///     conn.get::<String>("name").ok_or_else(Error::internal)
+    /// })?;
+    /// assert!(server.register("sum", sum).is_err(), "a name leads to one method");
+    /// assert!(server.unregister("sum"));
+    /// # Ok::<(), trunkline_core::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the name is taken, or begins with `rpc.`.
+    pub fn register<Kind>(
+        &self,
+        method: impl Into<Registration>,
+        run: impl IntoMethod<Kind>,
+    ) -> Result<(), ConfigError> {
+        self.0.router.register(method, run)
+    }
+
+    /// Serves what was [registered](Self::register) under this name no longer; whether there was something. Calls of it that run
+    /// go on to their end. Methods of services stay.
+    pub fn unregister(&self, name: &str) -> bool {
+        self.0.router.unregister(name)
     }
 
     /// Listens on `addr` and serves until it is told to stop; see [`Serve`].
