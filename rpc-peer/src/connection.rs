@@ -38,12 +38,14 @@ pub struct PeerInfo {
     addr: Option<SocketAddr>,
     /// Copies: a slice would keep the whole read buffer of the request alive for as long as the session.
     headers: Box<[(HeaderName, Box<str>)]>,
+    /// Whether the session is gone with the request that it came in.
+    once: bool,
 }
 
 impl PeerInfo {
     /// A peer at `addr`.
     pub fn new(addr: SocketAddr) -> Self {
-        Self { addr: Some(addr), headers: Box::default() }
+        Self { addr: Some(addr), ..Self::default() }
     }
 
     /// A peer without an address, such as the other end of an in-memory pair.
@@ -70,6 +72,18 @@ impl PeerInfo {
     pub fn user_agent(mut self, name: &str) -> Self {
         self.headers = self.headers.into_iter().chain([(header::USER_AGENT, name.into())]).collect();
         self
+    }
+
+    /// The peer has sent a single request, so that what is counted per connection is counted per address.
+    #[must_use]
+    pub fn without_connection(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// Whether there is a connection that lasts, and not only a request.
+    pub fn has_connection(&self) -> bool {
+        !self.once
     }
 
     /// Where the peer is.
@@ -259,8 +273,8 @@ impl Connection {
         true
     }
 
-    /// Whether there was a login that has expired.
-    pub(crate) fn has_expired(&self) -> bool {
+    /// Whether there was a login that has expired, and no other since.
+    pub fn has_expired(&self) -> bool {
         self.lock().expired.is_some()
     }
 

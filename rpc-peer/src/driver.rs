@@ -21,6 +21,7 @@ use trunkline_core::{
 };
 
 use crate::{
+    call_log::CallStatus,
     clock::{Timer, now},
     connection::Connection,
     expiry::{EXPIRING, Expiry, LoginEnd},
@@ -31,6 +32,7 @@ use crate::{
     router::{Admitted, Penalty, Refusal, Router},
     state::ConnectionState,
     transport::{Transport, TransportError},
+    watch::{self, Watched},
 };
 
 /// From how many frames, or bytes that came in, on a flush is worth its system call, so that the peer need not wait for
@@ -85,6 +87,8 @@ pub struct Driver<T> {
     broken: Option<Box<ProtocolError>>,
     /// Notifications that had no effect.
     ineffective: u64,
+    /// Whether nothing comes behind what came with the link, so that the session ends when that is answered.
+    once: bool,
 }
 
 enum Phase {
@@ -168,7 +172,26 @@ impl<T: Transport> Driver<T> {
             login_end: None,
             drained_at: None,
             ineffective: 0,
+            once: false,
         }
+    }
+
+    /// A driver that answers what came with the link, and then ends with 1000. Nothing is called through `handle`, and what
+    /// would close a connection refuses a call and no more: there is no connection.
+    pub(crate) fn once(
+        transport: T,
+        session: Session,
+        handle: Handle,
+        services: Services,
+        attached: Result<(), ProtocolError>,
+    ) -> Self {
+        let mut driver = Self::new(transport, session, handle, Some(services), attached);
+        driver.once = true;
+        driver
+    }
+
+    pub(crate) fn transport_mut(&mut self) -> &mut T {
+        &mut self.transport
     }
 
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<End> {
@@ -201,6 +224,9 @@ impl<T: Transport> Driver<T> {
         }
         self.waited = false;
         self.write(cx, now)?;
+        if self.once && !more && self.handlers.is_empty() {
+            return Err(End { say: false, ..End::told(CloseReason::new(CloseCode::NORMAL, "")) });
+        }
         self.arm_timer(cx, now);
         Ok(())
     }
@@ -235,6 +261,9 @@ impl<T: Transport> Driver<T> {
 
     fn start(&mut self, now: Instant, call: Arc<Pending>) {
         let Some(mut request) = call.take_request() else { return };
+        if self.once {
+            return call.complete(Err(Error::unavailable("whoever sent this request has no connection").into()));
+        }
         let timeout = request.timeout.unwrap_or(self.handle.call_timeout());
         // What had to wait for a connection has the less time for it.
         let left = request.late_at.map_or(timeout, |late_at| late_at.saturating_duration_since(now));
@@ -293,6 +322,7 @@ impl<T: Transport> Driver<T> {
         while events < BATCH && bytes < BATCH_BYTES {
             let packet = match Pin::new(&mut self.transport).poll_next(cx) {
                 Poll::Pending => return Ok(false),
+                Poll::Ready(None) if self.once => return Ok(false),
                 Poll::Ready(None) => return Err(End::lost(None)),
                 Poll::Ready(Some(packet)) => packet?,
             };
@@ -324,7 +354,12 @@ impl<T: Transport> Driver<T> {
             match event {
                 Event::Request(request) => self.handle_request(cx, now, request)?,
                 Event::Answered(key, outcome) => self.complete(key, outcome),
-                Event::Cancelled(id) => self.handlers.remove(id),
+                Event::Cancelled(id) => drop(self.handlers.remove(id)),
+                Event::Expired(id) => {
+                    if let Some(mut watched) = self.handlers.remove(id) {
+                        watched.ended_early(CallStatus::Timeout, Code::DeadlineExceeded);
+                    }
+                }
                 Event::Goaway(goaway) => tracing::debug!(goaway.reason, "the server is about to go"),
                 _ => {}
             }
@@ -347,32 +382,35 @@ impl<T: Transport> Driver<T> {
         let Some(services) = &self.services else {
             return self.handle_without_services(now, request);
         };
+        let found = services.router.find(&services.connection, &request.method());
+        let mut watched =
+            Watched::new(&services.router, &services.connection, found.as_ref().ok(), &request);
         if self.drained_at.is_some() {
             let error = Error::unavailable("the server is shutting down");
-            return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None });
+            return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None }, watched);
         }
-        let route = match services.router.find(&services.connection, &request.method()) {
+        let route = match found {
             Ok(route) => route,
-            Err(refusal) => return self.refuse(now, id, "", refusal),
+            Err(refusal) => return self.refuse(now, id, "", refusal, watched),
         };
         let method = route.schema.wire_name();
         if !self.session.has_room_for(&request) {
             let error = self.session.refusal();
-            return self.refuse(now, id, method, Refusal { error, penalty: Penalty::None });
+            return self.refuse(now, id, method, Refusal { error, penalty: Penalty::None }, watched);
         }
         let (asked, params_len) = (request.timeout(), request.params_len());
         let mut future = match route.admit(&services.connection, request) {
             Admitted::Running(future) => future,
-            Admitted::Refused(refusal) => return self.refuse(now, id, method, refusal),
+            Admitted::Refused(refusal) => return self.refuse(now, id, method, refusal, watched),
         };
         // Requests begin in their order: none in place while others have to wait for their first turn.
         let in_place = self.session.wants_more() && !self.handlers.has_unbegun();
-        if in_place && let Poll::Ready(outcome) = handlers::poll(&mut future, cx) {
-            self.answer(id, route.schema, outcome);
+        if in_place && let Poll::Ready(outcome) = handlers::poll(&mut future, watched.as_deref(), cx) {
+            self.answer(id, route.schema, outcome, watched);
             return Ok(());
         }
         let key = self.session.take(now, id, route.schema.timeout, asked, params_len);
-        self.handlers.insert(Handler { key, method: route.schema, future, begun: in_place });
+        self.handlers.insert(Handler { key, method: route.schema, future, begun: in_place, watched });
         Ok(())
     }
 
@@ -386,12 +424,19 @@ impl<T: Transport> Driver<T> {
             return Ok(());
         }
         let error = Error::new(Code::Unimplemented, "nothing is served at this end");
-        self.refuse(now, id, "", Refusal { error, penalty: Penalty::None })
+        self.refuse(now, id, "", Refusal { error, penalty: Penalty::None }, None)
     }
 
     /// Answers a call whose method has ended at once.
-    fn answer(&mut self, id: Option<RequestId>, method: &MethodSchema, outcome: Outcome) {
+    fn answer(
+        &mut self,
+        id: Option<RequestId>,
+        method: &MethodSchema,
+        outcome: Outcome,
+        watched: Option<Box<Watched>>,
+    ) {
         let outcome = self.disclose(method.wire_name(), outcome);
+        watch::answered(watched, &outcome);
         match id {
             Some(id) => self.session.answer(id, outcome),
             None => self.note_end(method.wire_name(), &outcome),
@@ -405,8 +450,10 @@ impl<T: Transport> Driver<T> {
         id: Option<RequestId>,
         method: &str,
         refusal: Refusal,
+        watched: Option<Box<Watched>>,
     ) -> Result<(), End> {
         let outcome = self.disclose(method, Err(refusal.error.into()));
+        watch::answered(watched, &outcome);
         match id {
             Some(id) => self.session.answer(id, outcome),
             None => self.note_end(method, &outcome),
@@ -431,6 +478,7 @@ impl<T: Transport> Driver<T> {
 
     fn punish(&mut self, now: Instant, penalty: Penalty) -> Result<(), End> {
         match penalty {
+            _ if self.once => Ok(()),
             Penalty::None => Ok(()),
             Penalty::Denial if self.denials.add(now) => Ok(()),
             Penalty::Denial => Err(ProtocolError::TooManyDenials.into()),
@@ -450,6 +498,7 @@ impl<T: Transport> Driver<T> {
             let Some((handler, outcome)) = self.handlers.next() else { return };
             let method = handler.method.wire_name();
             let outcome = self.disclose(method, outcome);
+            watch::answered(handler.watched, &outcome);
             if handler.key.is_notification() {
                 self.note_end(method, &outcome);
             }
@@ -554,7 +603,10 @@ impl<T: Transport> Driver<T> {
 
     /// Ends running methods because whoever called them is no longer logged in.
     fn end_running(&mut self, which: impl Fn(&MethodSchema) -> bool) {
-        for id in self.handlers.remove_all(which) {
+        for (id, watched) in self.handlers.remove_all(which) {
+            if let Some(mut watched) = watched {
+                watched.ended_early(CallStatus::InvalidAuth, Code::Unauthenticated);
+            }
             let error = Error::new(Code::Unauthenticated, "the login has ended").after_execution();
             self.session.answer_taken(id, Err(error.into()));
         }
@@ -611,6 +663,9 @@ impl<T: Transport> Driver<T> {
             None => ConnectionState::Disconnected,
         };
         if let (Some(error), Some(services)) = (error, &self.services) {
+            if let LinkError::Protocol(error) = &error {
+                watch::broken(&services.router, &services.connection, error);
+            }
             services.connection.failed(error);
         }
         if ends_login(reason.code) {

@@ -215,7 +215,11 @@ impl MethodLimiter {
     }
 
     fn key(&self, conn: &Connection) -> Key {
-        let connection = || Key::Connection(conn.id());
+        let connection = || match conn.peer().has_connection() {
+            true => Key::Connection(conn.id()),
+            // Those of whom not even the address is known share one budget.
+            false => Key::Ip(network(conn.remote_addr().ip())),
+        };
         let user = || conn.user().map(|user| Key::User(user.id().into()));
         match self.limit.per {
             Per::Method => Key::Everybody,

@@ -51,8 +51,10 @@ pub struct CallKey(pub usize);
 pub enum Event {
     /// The peer calls. A request with an id has to be answered, or taken with [`Session::take`] and answered later.
     Request(Request),
-    /// The peer, or its deadline, has ended a call that was taken: drop the handler. The answer has gone out.
+    /// The peer has given up a call that was taken, or is gone: drop the handler. The answer has gone out.
     Cancelled(RequestId),
+    /// The time of a call that was taken is over: drop the handler. The answer has gone out.
+    Expired(RequestId),
     /// A call made here is over, or a notification that had to wait was handed to a link.
     Answered(CallKey, Outcome),
     /// The server is about to go.
@@ -81,6 +83,8 @@ pub struct Session {
     outbox: Outbox,
     /// Of JSON-RPC only.
     documents: Option<Box<Documents>>,
+    /// How many bytes of values may still be answered with.
+    answers_left: usize,
     events: VecDeque<Queued>,
     /// The latest time that the session was told.
     now: Option<Instant>,
@@ -100,9 +104,18 @@ impl Session {
             incoming: Incoming::default(),
             outbox: Outbox::new(protocol),
             documents: matches!(protocol, Protocol::JsonRpc).then(Box::default),
+            answers_left: usize::MAX,
             events: VecDeque::new(),
             now: None,
         }
+    }
+
+    /// Answers with values of at most so many bytes in all, for a session whose packets are to be one: a value that goes
+    /// beyond it becomes a failure `RESOURCE_EXHAUSTED`.
+    #[must_use]
+    pub fn with_answers_of(mut self, bytes: usize) -> Self {
+        self.answers_left = bytes;
+        self
     }
 
     // What comes in.
@@ -218,7 +231,7 @@ impl Session {
         for id in self.incoming.expire(now) {
             let error = Error::new(Code::DeadlineExceeded, "the method took too long").after_execution();
             self.push_answer(id, Err(error.into()));
-            self.report(Event::Cancelled(id));
+            self.report(Event::Expired(id));
         }
         self.send_unsent();
         let Some(link) = &mut self.link else { return Ok(()) };
@@ -738,6 +751,13 @@ impl Session {
                 let len = error.message().len() + 128;
                 let pushed = self.outbox.push(len, |body| protocol.encode_failure(id, &error, body));
                 return pushed.map_err(answer_too_large);
+            }
+        };
+        self.answers_left = match self.answers_left.checked_sub(value.bytes().len()) {
+            Some(left) => left,
+            None => {
+                let len = value.bytes().len();
+                return Err(answer_too_large(TooLarge { len, limit: self.answers_left }));
             }
         };
         let pushed = if self.outbox.travels_alone(&value) {
