@@ -73,6 +73,6 @@ async fn a_login_ends_when_its_users_expiry_comes() {
     assert_eq!(PlainClient::new(&client).me().await.unwrap(), "ada");
     tokio::time::sleep(Duration::from_secs(60)).await;
     let error = PlainClient::new(&client).me().await.unwrap_err();
-    assert_eq!(error.code(), Code::Unavailable);
+    assert_eq!(error.code(), Code::Unauthenticated);
     assert_eq!(server.hub().everyone().count(), 0);
 }

@@ -88,7 +88,8 @@ fn serving(app: App) -> Server {
         Some("outage") => Err(Error::unavailable("the accounts are down")),
         token => Ok(token.and_then(|token| token.strip_prefix("tok-")).map(User::new)),
     };
-    Server::builder().service(DoorServer::new(app)).auth(auth).build().unwrap()
+    let grace = Duration::from_millis(200);
+    Server::builder().service(DoorServer::new(app)).auth(auth).shutdown_grace(grace).build().unwrap()
 }
 
 async fn url(server: &Server) -> String {
@@ -232,7 +233,7 @@ async fn a_shutdown_tells_clients_and_returns() {
     app.hanging(1).await;
 
     stop.send(()).unwrap();
-    assert_eq!(raw.close_code().await, 1001);
+    assert_eq!(raw.close_code().await, 1012);
     drop(raw);
     let error = within(hanging).await.unwrap().unwrap_err();
     assert_eq!((error.code(), error.maybe_executed()), (Code::Unavailable, true));

@@ -44,7 +44,7 @@ async fn a_shutdown_reaches_connections_that_are_logging_in() {
 
     stop.send(()).unwrap();
     for raw in [&mut asking, &mut silent] {
-        assert!(matches!(raw.receive().await, Err(End::Close(1001, _))));
+        assert!(matches!(raw.receive().await, Err(End::Close(1012, _))));
     }
     assert_eq!(within(http.read(&mut answer)).await.unwrap(), 0);
     drop((asking, silent));

@@ -77,7 +77,7 @@ impl Target {
 type TakeUntyped = dyn Fn(&Connection, Untyped) -> BoxFuture<Outcome> + Send + Sync;
 
 /// A message of a name that no service has: a call, or a notification such as an event of the application.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Untyped {
     method: String,
     params: Payload,

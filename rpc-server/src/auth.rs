@@ -2,34 +2,57 @@
 
 use std::{fmt, future::Future, sync::Arc};
 
+use serde_json::{Map, Value};
 use trunkline_core::Error;
 use trunkline_peer::{BoxFuture, PeerInfo, User};
 
-/// What a client shows to prove who it is. Its `Debug` form tells no secret.
+/// What a client shows to prove who it is: in the hello, in a call of `rpc.login` or `rpc.refresh`, and in the HTTP request
+/// before all that. Its `Debug` form tells no secret.
 #[derive(Clone)]
 pub struct Credentials {
     peer: PeerInfo,
     token: Option<String>,
+    extra: Map<String, Value>,
 }
 
 impl Credentials {
-    pub(crate) fn new(peer: PeerInfo, token: Option<String>) -> Self {
-        Self { peer, token }
+    pub(crate) fn new(peer: PeerInfo, token: Option<String>, extra: Map<String, Value>) -> Self {
+        Self { peer, token, extra }
     }
 
-    /// The token in the hello.
+    /// The token in the hello, or the one that `rpc.login` or `rpc.refresh` was called with.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
-    /// A header of the HTTP request, such as `authorization`.
+    /// The [token](Self::token), or else what stands behind `Bearer` in the header `Authorization` (RFC 6750, section 2.1).
+    pub fn bearer(&self) -> Option<&str> {
+        let header = || {
+            let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        };
+        self.token().or_else(header)
+    }
+
+    /// What else `rpc.login` or `rpc.refresh` was called with, by its name.
+    pub fn extra(&self, name: &str) -> Option<&Value> {
+        self.extra.get(name)
+    }
+
+    /// A header of the HTTP request, such as `authorization`. There are no cookies among them: a browser sends those with
+    /// the requests of every page, so they prove nothing.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.peer.header(name)
+        if name.eq_ignore_ascii_case("cookie") { None } else { self.peer.header(name) }
     }
 
     /// What else is known of the peer, such as its address.
     pub fn peer(&self) -> &PeerInfo {
         &self.peer
+    }
+
+    /// Whether the client has shown something that could have proven who it is.
+    pub(crate) fn is_an_attempt(&self) -> bool {
+        self.token.is_some() || !self.extra.is_empty() || self.header("authorization").is_some()
     }
 }
 
@@ -42,7 +65,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Judges credentials, once per session. A closure does where there is nothing to keep.
+/// Judges credentials: once when a session begins, and again for each `rpc.login` and `rpc.refresh`. A closure does where
+/// there is nothing to keep.
 ///
 /// ```
 /// use trunkline_core::Error;
@@ -60,11 +84,13 @@ impl fmt::Debug for Credentials {
 pub trait Authenticator: Send + Sync + 'static {
     /// Who shows these credentials.
     ///
-    /// `None` is nobody: the session goes on without a user, and may call public methods only.
+    /// `None` is nobody: the session goes on without a user, and may call public methods only. A call of `rpc.login` or
+    /// `rpc.refresh` is answered with `UNAUTHENTICATED`.
     ///
     /// # Errors
     ///
-    /// If that cannot be found out at the moment: the client is told to come back later.
+    /// If that cannot be found out at the moment: the client is told to come back later, by close code 1013 in place of the
+    /// welcome or `UNAVAILABLE` in place of the answer. The log has the error, and the client does not.
     fn authenticate(&self, creds: &Credentials) -> impl Future<Output = Result<Option<User>, Error>> + Send;
 }
 

@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::net::ToSocketAddrs;
-use trunkline_core::{ConfigError, Error, KeepAlive, SessionConfig};
-use trunkline_peer::{Dispatch, Router};
+use tokio::{net::ToSocketAddrs, sync::watch};
+use trunkline_core::{CloseReason, ConfigError, Error, KeepAlive, SessionConfig};
+use trunkline_peer::{Connection, Dispatch, Expiry, LinkError, LinkEvent, LoadInfo, Router, Untyped};
 
 #[cfg(feature = "introspect")]
 use crate::introspect::{Introspection, introspected};
@@ -12,9 +12,13 @@ use crate::{
     auth::{Auth, IntoAuth, auth},
     contract::Contract,
     files::Files,
+    hooks::{HookOutput, Hooks, hook},
     hub::Hub,
+    info::{Infos, IntoInfo},
+    logins::{FailedLogins, LoginService, Logins},
     origin::Origins,
     server::{Inner, Server},
+    shutdown::Stop,
 };
 
 /// Gathers what a [`Server`] is made of. What is wrong with it is said by [`Self::build`].
@@ -22,6 +26,12 @@ use crate::{
 pub struct ServerBuilder {
     router: Router,
     auth: Option<Auth>,
+    login_is_optional: bool,
+    failed_logins: FailedLogins,
+    expiry: Expiry,
+    info: Option<LoadInfo>,
+    hooks: Hooks,
+    shutdown_grace: Duration,
     origins: Origins,
     path: Option<String>,
     files: Option<Files>,
@@ -63,11 +73,27 @@ impl Heartbeat {
     }
 }
 
+/// What happens to a connection that calls a method before the login that is not public.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unauthenticated {
+    /// The call is refused with `UNAUTHENTICATED`, and the connection stays.
+    #[default]
+    Refuse,
+    /// The connection is closed with 4401 as well, once the call is answered; and at once when a login fails.
+    Close,
+}
+
 impl ServerBuilder {
     pub(crate) fn new() -> Self {
         Self {
             router: Router::default(),
             auth: None,
+            login_is_optional: false,
+            failed_logins: FailedLogins::default(),
+            expiry: Expiry::default(),
+            info: None,
+            hooks: Hooks::default(),
+            shutdown_grace: Duration::from_secs(15),
             origins: Origins::default(),
             path: None,
             files: None,
@@ -91,8 +117,148 @@ impl ServerBuilder {
     /// Has an [`crate::Authenticator`], or a closure, judge who a client is. Methods that are not `public` then need a
     /// user; without this, all methods are open to everybody.
     pub fn auth<Kind>(mut self, judge: impl IntoAuth<Kind>) -> Self {
-        self.router.require_login();
         self.auth = Some(auth(judge));
+        self
+    }
+
+    /// Lets everybody call every method, logged in or not, although there is an [authenticator](Self::auth). Methods tell
+    /// the two apart by `Option<User>` and guards.
+    pub fn optional_login(mut self) -> Self {
+        self.login_is_optional = true;
+        self
+    }
+
+    /// What happens to a connection that calls a method before the login that is not public: [`Unauthenticated::Refuse`]
+    /// unless set.
+    pub fn unauthenticated(mut self, policy: Unauthenticated) -> Self {
+        match policy {
+            Unauthenticated::Refuse => {}
+            Unauthenticated::Close => self.router.close_unauthenticated(),
+        }
+        self
+    }
+
+    /// How many logins may fail on one connection: the third closes it with 4401 unless set.
+    pub fn max_failed_logins(mut self, logins: u32) -> Self {
+        self.failed_logins.per_connection = logins;
+        self
+    }
+
+    /// How many logins may fail in a minute: 10 unless set, from one address (of IPv6 one /64) and of those who say that they are
+    /// one user. Whoever has used them up is refused without being judged, with `RESOURCE_EXHAUSTED` or close code 4429.
+    pub fn failed_logins_per_minute(mut self, logins: u32) -> Self {
+        self.failed_logins.per_minute = logins;
+        self
+    }
+
+    /// What happens around the [end](trunkline_peer::User::expires_at) of a login: a notice 60 s before and 30 s to log in
+    /// again after, unless set.
+    pub fn expiry(mut self, expiry: Expiry) -> Self {
+        self.expiry = expiry;
+        self
+    }
+
+    /// Has a closure, sync or async, tell more of a user than the login does: `user.info::<Profile>().await`. It is called when
+    /// that is first asked for, once for all sessions that the user has at the same time; what it gave is kept until the
+    /// last of them ends.
+    ///
+    /// ```
+    /// # use trunkline_peer::User;
+    /// # use trunkline_server::Server;
+    /// #[derive(Clone)]
+    /// struct Profile { full_name: String }
+    ///
+    /// let server = Server::builder().user_info(|user: &User| Profile { full_name: user.id().to_uppercase() }).build()?;
+    /// # Ok::<(), trunkline_core::ConfigError>(())
+    /// ```
+    pub fn user_info<Kind>(mut self, load: impl IntoInfo<Kind>) -> Self {
+        self.info = Some(load.load());
+        self
+    }
+
+    /// Runs a closure for each session when it has begun, before any of its calls. It may go on for as long as it likes; calls to
+    /// the client can be made from it. Several may be added, as of all hooks; what one fails with is logged.
+    ///
+    /// ```
+    /// # use trunkline_server::Server;
+    /// let server = Server::builder()
+    ///     .on_connect(|conn| async move { println!("{} is there: {}", conn.id(), conn.remote_addr()) })
+    ///     .on_disconnect(|conn, close| async move { println!("{} left: {} {}", conn.id(), close.code, close.reason) })
+    ///     .build()?;
+    /// # Ok::<(), trunkline_core::ConfigError>(())
+    /// ```
+    pub fn on_connect<F, R>(mut self, run: F) -> Self
+    where
+        F: Fn(Connection) -> R + Send + Sync + 'static,
+        R: Future + Send + 'static,
+        R::Output: HookOutput,
+    {
+        self.hooks.on_connect(hook(run));
+        self
+    }
+
+    /// Runs a closure for each session once, when its user is known: right after [`Self::on_connect`] if the hello has proven it.
+    pub fn on_authenticated<F, R>(mut self, run: F) -> Self
+    where
+        F: Fn(Connection) -> R + Send + Sync + 'static,
+        R: Future + Send + 'static,
+        R::Output: HookOutput,
+    {
+        self.hooks.on_authenticated(hook(run));
+        self
+    }
+
+    /// Runs a closure for each session once, when it has ended, with the code and reason of the close frame: 1006 if there was
+    /// none. The hub does not know the session any more.
+    pub fn on_disconnect<F, R>(mut self, run: F) -> Self
+    where
+        F: Fn(Connection, CloseReason) -> R + Send + Sync + 'static,
+        R: Future + Send + 'static,
+        R::Output: HookOutput,
+    {
+        self.hooks.on_disconnect(hook(move |(conn, close)| run(conn, close)));
+        self
+    }
+
+    /// Runs a closure when something has happened to the socket of a session.
+    pub fn on_link<F, R>(mut self, run: F) -> Self
+    where
+        F: Fn(Connection, LinkEvent) -> R + Send + Sync + 'static,
+        R: Future + Send + 'static,
+        R::Output: HookOutput,
+    {
+        self.hooks.on_link(hook(move |(conn, event)| run(conn, event)));
+        self
+    }
+
+    /// Runs a closure for a session that breaks, once and before [`Self::on_disconnect`]: the client broke the protocol or was
+    /// silent, or is gone without a close frame.
+    pub fn on_error<F, R>(mut self, run: F) -> Self
+    where
+        F: Fn(Connection, LinkError) -> R + Send + Sync + 'static,
+        R: Future + Send + 'static,
+        R::Output: HookOutput,
+    {
+        self.hooks.on_error(hook(move |(conn, error)| run(conn, error)));
+        self
+    }
+
+    /// Runs a closure for each message that no service takes: a call or notification of an unknown name, from a client that
+    /// may call something. A call is answered with `UNIMPLEMENTED` behind it. It holds a slot like a method, and ends with the
+    /// deadline of calls.
+    pub fn on_message<F, R>(mut self, run: F) -> Self
+    where
+        F: Fn(Connection, Untyped) -> R + Send + Sync + 'static,
+        R: Future + Send + 'static,
+        R::Output: HookOutput,
+    {
+        self.hooks.on_message(hook(move |(conn, message)| run(conn, message)));
+        self
+    }
+
+    /// How long calls that run have to end when the server shuts down gracefully: 15 s unless set.
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.shutdown_grace = grace;
         self
     }
 
@@ -229,13 +395,29 @@ impl ServerBuilder {
             return Err(ConfigError(format!("{name} is more than zero")));
         }
         let services: Vec<_> = self.router.services().collect();
-        let router = self.router;
+        self.failed_logins.check()?;
+        let mut router = self.router;
+        if let Some(take) = self.hooks.take_messages() {
+            router.untyped(take);
+        }
+        let hub = Hub::new(self.hooks, self.info.map(Infos::new));
+        let logins = self.auth.map(|auth| Arc::new(Logins::new(auth, self.failed_logins)));
+        if let Some(logins) = &logins {
+            if !self.login_is_optional {
+                router.require_login();
+            }
+            let strict = router.closes_unauthenticated();
+            router.add(Arc::new(LoginService::new(Arc::clone(logins), hub.clone(), strict)))?;
+        }
         #[cfg(feature = "introspect")]
         let router = introspected(router, self.introspection, &services)?;
         Ok(Server(Arc::new(Inner {
             contract: Contract::new(services),
             router: Arc::new(router),
-            auth: self.auth,
+            logins,
+            expiry: self.expiry,
+            shutdown_grace: self.shutdown_grace,
+            stop: watch::Sender::new(Stop::Never),
             origins: self.origins,
             path: self.path,
             files: self.files,
@@ -243,7 +425,7 @@ impl ServerBuilder {
             keep_alive,
             login_timeout: self.login_timeout,
             head_timeout: self.head_timeout,
-            hub: Hub::default(),
+            hub,
         })))
     }
 

@@ -1,82 +1,162 @@
 //! All sessions of a server: by number, by user, all of them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
+    fmt,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use trunkline_core::{Code, Error};
-use trunkline_peer::{CallHead, Connection, ConnectionId, FromCall, Host};
+use tokio::sync::Notify;
+use trunkline_core::{CloseReason, Code, Error};
+use trunkline_peer::{CallHead, Connection, ConnectionId, FromCall, Host, LinkError, LinkEvent, Login, User};
+
+use crate::{
+    hooks::{Hooks, SessionHooks},
+    info::Infos,
+};
 
 /// The sessions of one server. Cheap to clone, and usable from any task; a method has it injected by naming it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Hub(Arc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     last_id: AtomicU64,
     sessions: RwLock<Sessions>,
+    hooks: Arc<Hooks>,
+    infos: Option<Infos>,
+    /// Told when the last session has ended.
+    emptied: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Sessions {
-    all: BTreeMap<ConnectionId, Connection>,
+    all: BTreeMap<ConnectionId, Session>,
     by_user: HashMap<String, Vec<ConnectionId>>,
+    revoked: Revocations,
+}
+
+/// What the hub keeps of a session.
+struct Session {
+    conn: Connection,
+    hooks: Option<SessionHooks>,
+    failed_logins: u32,
+}
+
+/// How many revocations are remembered for those who are logging in meanwhile.
+const REMEMBERED: usize = 256;
+
+/// Logins that were taken back lately: whoever was judged before and logs in after has to be told too.
+#[derive(Default)]
+struct Revocations {
+    count: u64,
+    latest: VecDeque<String>,
 }
 
 impl Hub {
+    pub(crate) fn new(hooks: Hooks, infos: Option<Infos>) -> Self {
+        Self(Arc::new(Inner { hooks: Arc::new(hooks), infos, ..Inner::default() }))
+    }
+
     /// The session of this number.
     ///
     /// # Errors
     ///
     /// [`Code::NotFound`] if it has ended or never was.
     pub fn connection(&self, id: ConnectionId) -> Result<Connection, Error> {
-        let found = self.read().all.get(&id).cloned();
+        let found = self.read().all.get(&id).map(|session| session.conn.clone());
         found.ok_or_else(|| Error::new(Code::NotFound, format!("there is no connection {id}")))
     }
 
     /// All sessions, in the order in which they began.
     pub fn connections(&self) -> Vec<Connection> {
-        self.read().all.values().cloned().collect()
+        self.read().all.values().map(|session| session.conn.clone()).collect()
     }
 
     /// All sessions of one user: several tabs, several devices.
     pub fn user(&self, id: &str) -> Audience {
         let sessions = self.read();
         let ids = sessions.by_user.get(id).into_iter().flatten();
-        Audience(ids.filter_map(|id| sessions.all.get(id).cloned()).collect())
+        let found = ids.filter_map(|id| Some(sessions.all.get(id)?.conn.clone())).collect();
+        drop(sessions);
+        Audience { hub: self.clone(), user: Some(id.to_owned()), found }
     }
 
     /// All sessions.
     pub fn everyone(&self) -> Audience {
-        Audience(self.connections())
+        Audience { hub: self.clone(), user: None, found: self.connections() }
     }
 
     pub(crate) fn next_id(&self) -> ConnectionId {
         ConnectionId(self.0.last_id.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Knows `conn` until the result is dropped.
-    pub(crate) fn register(&self, conn: &Connection) -> Registered {
-        let mut sessions = self.write();
-        sessions.all.insert(conn.id(), conn.clone());
-        drop(sessions);
-        self.logged_in(conn);
-        Registered { hub: self.clone(), id: conn.id() }
+    /// Knows `conn` until the result is dropped, and tells the hooks that it is there. Must be called within a runtime.
+    pub(crate) fn register(&self, conn: &Connection, failed_logins: u32) -> Registered {
+        let hooks = SessionHooks::new(&self.0.hooks);
+        let session = Session { conn: conn.clone(), hooks: hooks.clone(), failed_logins };
+        self.write().all.insert(conn.id(), session);
+        if let Some(hooks) = &hooks {
+            hooks.connected(conn);
+        }
+        if conn.is_authenticated() {
+            self.logged_in(conn, Login::First);
+        }
+        Registered { hub: self.clone(), conn: conn.clone(), hooks, reason: CloseReason::abnormal() }
     }
 
-    fn forget(&self, id: ConnectionId) {
+    fn forget(&self, conn: &Connection) {
         let mut sessions = self.write();
-        let Some(user) = sessions.all.remove(&id).and_then(|conn| conn.user()) else { return };
-        if let Some(ids) = sessions.by_user.get_mut(user.id()) {
-            ids.retain(|known| *known != id);
-            if ids.is_empty() {
-                sessions.by_user.remove(user.id());
-            }
+        let known = sessions.all.remove(&conn.id());
+        if let Some(user) = conn.user() {
+            sessions.forget_user(user.id(), conn.id());
         }
+        let empty = sessions.all.is_empty();
+        drop(sessions);
+        drop(known);
+        if empty {
+            self.0.emptied.notify_waiters();
+        }
+    }
+
+    /// Waits until there are no sessions.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let emptied = self.0.emptied.notified();
+            if self.read().all.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Counts a login that has failed on a session; how many that are.
+    pub(crate) fn failed_login(&self, conn: &Connection) -> u32 {
+        let mut sessions = self.write();
+        let Some(session) = sessions.all.get_mut(&conn.id()) else { return 0 };
+        session.failed_logins = session.failed_logins.saturating_add(1);
+        session.failed_logins
+    }
+
+    /// How many logins were taken back so far.
+    pub(crate) fn revocations(&self) -> u64 {
+        self.read().revoked.count
+    }
+
+    /// Whether the logins of `user` were taken back after the first `since` revocations, or may have been.
+    pub(crate) fn was_revoked(&self, user: &str, since: u64) -> bool {
+        let sessions = self.read();
+        let missed = sessions.revoked.count - since;
+        let latest = sessions.revoked.latest.iter().rev();
+        let missed = usize::try_from(missed).unwrap_or(usize::MAX);
+        missed > REMEMBERED || latest.take(missed).any(|revoked| revoked == user)
+    }
+
+    fn session_hooks(&self, conn: &Connection) -> Option<SessionHooks> {
+        self.read().all.get(&conn.id())?.hooks.clone()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Sessions> {
@@ -89,18 +169,61 @@ impl Hub {
     }
 }
 
+impl Sessions {
+    fn forget_user(&mut self, user: &str, id: ConnectionId) {
+        if let Some(ids) = self.by_user.get_mut(user) {
+            ids.retain(|known| *known != id);
+            if ids.is_empty() {
+                self.by_user.remove(user);
+            }
+        }
+    }
+}
+
 impl Host for Hub {
-    fn logged_in(&self, conn: &Connection) {
+    fn adopt(&self, user: User) -> User {
+        match &self.0.infos {
+            Some(infos) => infos.adopt(user),
+            None => user,
+        }
+    }
+
+    fn logged_in(&self, conn: &Connection, login: Login) {
         let Some(user) = conn.user() else { return };
         let mut sessions = self.write();
         // A session that ended meanwhile must not come back.
-        if !sessions.all.contains_key(&conn.id()) {
-            return;
-        }
+        let Some(session) = sessions.all.get(&conn.id()) else { return };
+        let hooks = session.hooks.clone();
         let ids = sessions.by_user.entry(user.id().to_owned()).or_default();
         if !ids.contains(&conn.id()) {
             ids.push(conn.id());
         }
+        drop(sessions);
+        if let (Login::First, Some(hooks)) = (login, hooks) {
+            hooks.authenticated(conn);
+        }
+    }
+
+    fn logged_out(&self, conn: &Connection, user: &User) {
+        self.write().forget_user(user.id(), conn.id());
+    }
+
+    fn failed(&self, conn: &Connection, error: LinkError) {
+        if let Some(hooks) = self.session_hooks(conn) {
+            hooks.failed(conn, &error);
+        }
+    }
+
+    fn link(&self, conn: &Connection, event: LinkEvent) {
+        if let Some(hooks) = self.session_hooks(conn) {
+            hooks.link(conn, event);
+        }
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("connections", &self.read().all.len()).finish_non_exhaustive()
     }
 }
 
@@ -114,24 +237,65 @@ impl FromCall for Hub {
 
 /// Some sessions, as they were when it was made.
 #[derive(Debug, Clone)]
-pub struct Audience(Vec<Connection>);
+pub struct Audience {
+    hub: Hub,
+    /// Whose sessions they are, if they are all of one user.
+    user: Option<String>,
+    found: Vec<Connection>,
+}
 
 impl Audience {
     /// The sessions.
     pub fn connections(self) -> Vec<Connection> {
-        self.0
+        self.found
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.found.len()
     }
 
     /// Closes all of them; see [`Connection::close`].
     pub fn close(&self, code: u16, reason: &str) {
-        for conn in &self.0 {
+        for conn in &self.found {
             conn.close(code, reason);
         }
+    }
+
+    /// Takes the logins of all of them back, at once: their calls are ended with `UNAUTHENTICATED` and their connections
+    /// closed with 4403. Of [one user](Hub::user) also a login that is just being judged. Gives back how many sessions there were.
+    ///
+    /// Whether the user may log in again is for the authenticator to say, which has to know of it before this is called.
+    pub fn revoke(&self) -> usize {
+        let mut sessions = self.hub.write();
+        let users: Vec<String> = match &self.user {
+            Some(user) => vec![user.clone()],
+            None => self.found.iter().filter_map(|conn| Some(conn.user()?.id().to_owned())).collect(),
+        };
+        for user in users {
+            sessions.revoked.add(user);
+        }
+        // Those that have come since this audience was made.
+        let ids = self.user.as_ref().and_then(|user| sessions.by_user.get(user)).cloned().unwrap_or_default();
+        let mut found = self.found.clone();
+        for conn in ids.iter().filter_map(|id| Some(sessions.all.get(id)?.conn.clone())) {
+            if !found.contains(&conn) {
+                found.push(conn);
+            }
+        }
+        drop(sessions);
+        found.iter().for_each(Connection::revoke);
+        found.len()
+    }
+}
+
+impl Revocations {
+    fn add(&mut self, user: String) {
+        self.count += 1;
+        if self.latest.len() == REMEMBERED {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(user);
     }
 }
 
@@ -139,11 +303,28 @@ impl Audience {
 #[derive(Debug)]
 pub(crate) struct Registered {
     hub: Hub,
-    id: ConnectionId,
+    conn: Connection,
+    hooks: Option<SessionHooks>,
+    reason: CloseReason,
 }
 
+impl Registered {
+    pub(crate) fn reason(&self) -> &CloseReason {
+        &self.reason
+    }
+
+    /// Says why the session has ended.
+    pub(crate) fn ended(&mut self, reason: CloseReason) {
+        self.reason = reason;
+    }
+}
+
+/// The session has ended, also if its task is dropped.
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.hub.forget(self.id);
+        self.hub.forget(&self.conn);
+        if let Some(hooks) = &self.hooks {
+            hooks.disconnected(&self.conn, &self.reason);
+        }
     }
 }

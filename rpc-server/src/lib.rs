@@ -8,18 +8,24 @@ mod auth;
 mod builder;
 mod contract;
 mod files;
+mod hooks;
 mod http;
 mod hub;
+mod info;
 #[cfg(feature = "introspect")]
 mod introspect;
 mod listen;
+mod logins;
 mod origin;
 mod server;
 mod session;
+mod shutdown;
 
 pub use auth::{Authenticator, ByClosure, ByFuture, ByTrait, Credentials, IntoAuth};
-pub use builder::{Heartbeat, ServerBuilder};
+pub use builder::{Heartbeat, ServerBuilder, Unauthenticated};
+pub use hooks::HookOutput;
 pub use hub::{Audience, Hub};
+pub use info::IntoInfo;
 #[cfg(feature = "introspect")]
 pub use introspect::Introspection;
 pub use listen::{Bound, Serve, ServeError};

@@ -23,12 +23,11 @@ use crate::{
     http::{self, Upgrade},
     server::{Inner, Server},
     session::{self, Arrival},
+    shutdown::{self, Stop, stopped},
 };
 
 /// How long to wait when no connection can be accepted, for example because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long sessions have to end after a shutdown was asked for.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// The longest that a timer need wait.
 const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
 /// The largest head of a request.
@@ -74,8 +73,8 @@ impl<A: ToSocketAddrs> Serve<A> {
 }
 
 impl<A, S> Serve<A, S> {
-    /// Stops when `signal` resolves: accepts nothing more, closes all sessions and connections that are logging in with
-    /// 1001, and returns once they have ended, or after 5 s.
+    /// Stops when `signal` resolves: accepts nothing more, lets the calls that run end, and returns when all sessions have ended,
+    /// which is as [`Server::shutdown`] says.
     pub fn with_graceful_shutdown<F: Future<Output = ()>>(self, signal: F) -> Serve<A, F> {
         Serve { server: self.server, addr: self.addr, shutdown: signal }
     }
@@ -128,14 +127,16 @@ impl Bound {
         self.run_until(pending()).await;
     }
 
-    /// Serves until `signal` resolves: then accepts nothing more, closes all sessions and connections that are logging in
-    /// with 1001, and returns once they have ended, or after 5 s.
+    /// Serves until `signal` resolves, or the server is told to [shut down](Server::shutdown): then accepts nothing more, lets the
+    /// calls that run end, and returns when all sessions have ended, which is as [`Server::shutdown`] says.
     pub async fn run_until(self, signal: impl Future<Output = ()>) {
         let mut signal = pin!(signal);
-        let stop = watch::Sender::new(false);
-        loop {
+        let stop = watch::Sender::new(Stop::Never);
+        let mut server_stop = self.server.0.stop.subscribe();
+        let how = loop {
             let accepted = tokio::select! {
-                () = &mut signal => break,
+                () = &mut signal => break Stop::Gracefully,
+                stop = server_stop.wait_for(|stop| *stop != Stop::Never) => break stop.map_or(Stop::Now, |stop| *stop),
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
@@ -147,51 +148,29 @@ impl Bound {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
-        }
+        };
         drop(self.listener);
         // Before the sessions are told, so that none begins unnoticed.
-        stop.send_replace(true);
-        end_sessions(&self.server, stop).await;
+        stop.send_replace(how);
+        shutdown::drain(&self.server.0, stop.closed()).await;
     }
-}
-
-/// Closes all sessions and waits until they have ended, and all connections that can be told to `stop`.
-async fn end_sessions(server: &Server, stop: watch::Sender<bool>) {
-    let hub = server.hub();
-    let reason = session::shutting_down();
-    hub.everyone().close(reason.code.0, &reason.reason);
-    let ended = async {
-        stop.closed().await;
-        while hub.everyone().count() > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    // Sessions whose peers do not answer end with the process.
-    let _ = tokio::time::timeout(SHUTDOWN_GRACE, ended).await;
 }
 
 /// Serves one TCP connection: HTTP until a request is upgraded, and the session then. Whoever waits for its end holds the
 /// other end of `stop`.
-async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr, stop: watch::Receiver<bool>) {
+async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr, stop: watch::Receiver<Stop>) {
     // What is sent is gathered already; a delay would only add to it.
     let _ = stream.set_nodelay(true);
     // Boxed, so that the memory of these phases does not stay with the session.
     let started = Box::pin(async {
         let (transport, arrival) = tokio::select! {
-            () = stopped(stop.clone()) => None,
+            _ = stopped(stop.clone()) => None,
             upgraded = upgrade(&server, stream, addr) => upgraded,
         }?;
         session::login(&server, transport, arrival, stopped(stop.clone())).await.ok()
     });
     if let Some(started) = started.await {
-        started.run(|| *stop.borrow()).await;
-    }
-}
-
-/// Resolves when the server stops; never if it is only dropped.
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        pending().await
+        started.run(|| stop.borrow().reason()).await;
     }
 }
 

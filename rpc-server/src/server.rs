@@ -5,21 +5,23 @@ use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, ToSocketAddrs},
+    sync::watch,
 };
 use trunkline_core::{CloseReason, ConfigError, KeepAlive, ServiceSchema, SessionConfig};
 use trunkline_peer::{
-    End, IntoMethod, Memory, PeerInfo, Registration, Router, User, WebSocket, memory,
+    End, Expiry, IntoMethod, Memory, PeerInfo, Registration, Router, User, WebSocket, memory,
 };
 
 use crate::{
-    auth::Auth,
     builder::ServerBuilder,
     contract::Contract,
     files::Files,
     hub::Hub,
     listen::{Bound, Serve, ServeError},
+    logins::Logins,
     origin::Origins,
     session::{self, Arrival},
+    shutdown::Stop,
 };
 
 /// How many packets an end of an in-memory pair holds.
@@ -32,7 +34,7 @@ pub struct Server(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) router: Arc<Router>,
     pub(crate) contract: Contract,
-    pub(crate) auth: Option<Auth>,
+    pub(crate) logins: Option<Arc<Logins>>,
     pub(crate) origins: Origins,
     pub(crate) path: Option<String>,
     pub(crate) files: Option<Files>,
@@ -40,6 +42,9 @@ pub(crate) struct Inner {
     pub(crate) keep_alive: KeepAlive,
     pub(crate) login_timeout: Duration,
     pub(crate) head_timeout: Duration,
+    pub(crate) expiry: Expiry,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) stop: watch::Sender<Stop>,
     pub(crate) hub: Hub,
 }
 

@@ -1,22 +1,26 @@
 //! From a transport to a session: hello, authentication, welcome, and then the driver.
 
-use std::{
-    future::pending,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{sync::Arc, time::Instant};
 
 use futures_util::StreamExt;
+use serde_json::Map;
 use trunkline_core::{
-    AwaitHello, CloseCode, CloseReason, Codec, Error, Packet, PendingHello, Protocol, ProtocolError, Role,
+    AwaitHello, CloseCode, CloseReason, Code, Codec, Packet, PendingHello, Protocol, ProtocolError, Role,
     Session, Subprotocol, Welcome,
 };
 use trunkline_peer::{
-    Connection, Driver, Handle, Host, PeerInfo, Services, Transport, TransportError, User, after, causes,
-    contained, hang_up, now,
+    Connection, ConnectionState, Driver, Handle, Host, PeerInfo, Services, Transport, TransportError, User,
+    after, ended, hang_up, now,
 };
 
-use crate::{auth::Credentials, listen::ServeError, server::Inner};
+use crate::{
+    auth::Credentials,
+    hub::Registered,
+    listen::ServeError,
+    logins::{Logins, Refused, millis_until},
+    server::Inner,
+    shutdown::stopped,
+};
 
 /// The largest first packet, in bytes: a hello and the calls that may follow it.
 const BEFORE_LOGIN: usize = 16 << 10;
@@ -38,8 +42,9 @@ pub(crate) async fn run<T: Transport>(
     transport: T,
     arrival: Arrival,
 ) -> Result<CloseReason, ServeError> {
-    let started = Box::pin(login(server, transport, arrival, pending())).await?;
-    Ok(started.run(|| false).await)
+    let stop = server.stop.subscribe();
+    let started = Box::pin(login(server, transport, arrival, stopped(stop.clone()))).await?;
+    Ok(started.run(|| stop.borrow().reason()).await)
 }
 
 /// From the first packet to a session, unless `stop` comes before it.
@@ -47,18 +52,18 @@ pub(crate) async fn login<T: Transport>(
     server: &Arc<Inner>,
     mut transport: T,
     arrival: Arrival,
-    stop: impl Future<Output = ()>,
+    stop: impl Future<Output = CloseReason>,
 ) -> Result<Started<T>, ServeError> {
     let deadline = after(server.login_timeout);
     let late = || Err(Some(CloseReason::from(&ProtocolError::LoginTimeout(server.login_timeout))));
     let welcomed = tokio::select! {
-        () = stop => Err(Some(shutting_down())),
+        reason = stop => Err(Some(reason)),
         welcomed = tokio::time::timeout(server.login_timeout, welcome(server, &mut transport, &arrival)) => {
             welcomed.unwrap_or_else(|_| late())
         }
     };
     let reason = match welcomed {
-        Ok((hello, user)) => return Ok(start(server, transport, arrival.peer, hello, user, deadline)),
+        Ok(accepted) => return Ok(start(server, transport, arrival.peer, accepted, deadline)),
         Err(Some(reason)) => reason,
         Err(None) => return Err(ServeError::NoSession(CloseReason::abnormal())),
     };
@@ -66,12 +71,22 @@ pub(crate) async fn login<T: Transport>(
     Err(ServeError::NoSession(reason))
 }
 
+/// A client that is to be welcomed.
+struct Accepted {
+    hello: PendingHello,
+    user: Option<User>,
+    /// Whether it has shown credentials that are nobody's.
+    has_failed: bool,
+    /// How many logins had been taken back when its credentials were judged.
+    revocations: u64,
+}
+
 /// Reads the hello and finds out who it is from. `Err(None)`: the peer is gone.
 async fn welcome<T: Transport>(
     server: &Inner,
     transport: &mut T,
     arrival: &Arrival,
-) -> Result<(PendingHello, Option<User>), Option<CloseReason>> {
+) -> Result<Accepted, Option<CloseReason>> {
     let packet = match transport.next().await {
         Some(Ok(packet)) => packet,
         Some(Err(TransportError::Peer(error))) => return Err(Some(CloseReason::from(&error))),
@@ -82,38 +97,52 @@ async fn welcome<T: Transport>(
         (Some(subprotocol), _) => subprotocol.protocol,
         (None, Packet::Text(_)) => Protocol::Native(Codec::Json),
         (None, Packet::Binary(_)) => Protocol::Native(Codec::MessagePack),
+        (None, Packet::Ping | Packet::Pong) => {
+            return Err(Some(CloseReason::from(&ProtocolError::Unexpected("first"))));
+        }
     };
     if packet.len() > BEFORE_LOGIN {
         return Err(Some(CloseReason::from(&ProtocolError::TooMuchBeforeLogin)));
     }
     let hello =
         AwaitHello::new(protocol).handle_packet(packet).map_err(|error| Some(CloseReason::from(&error)))?;
-    let user = match (&server.auth, &arrival.user) {
-        (_, Some(user)) => Some(user.clone()),
-        (None, None) => None,
-        (Some(auth), None) => {
-            let credentials = Credentials::new(arrival.peer.clone(), hello.hello().token.clone());
-            // The closure is called within the future, so that its panic is contained as well.
-            let judged = contained("authenticator", async { auth(credentials).await }).await;
-            judged.map_err(|panic| refuse_login(&panic, CloseCode::INTERNAL, "the login failed"))?.map_err(
-                |error| {
-                    let reason = "the login is not available at the moment";
-                    refuse_login(&error, CloseCode::TRY_LATER, reason)
-                },
-            )?
+    let revocations = server.hub.revocations();
+    let accepted = Accepted { hello, user: arrival.user.clone(), has_failed: false, revocations };
+    match &server.logins {
+        Some(logins) if accepted.user.is_none() => {
+            judge(server, logins, arrival, accepted).await.map_err(Some)
         }
-    };
-    Ok((hello, user))
+        _ => Ok(accepted),
+    }
 }
 
-fn refuse_login(error: &Error, code: CloseCode, reason: &str) -> Option<CloseReason> {
-    tracing::warn!(error = causes(error), "the authenticator does not work");
-    Some(CloseReason::new(code, reason))
-}
-
-/// What connections are told when the server stops.
-pub(crate) fn shutting_down() -> CloseReason {
-    CloseReason::new(CloseCode::GOING_AWAY, "the server is shutting down")
+/// Finds out who the hello is from.
+async fn judge(
+    server: &Inner,
+    logins: &Logins,
+    arrival: &Arrival,
+    accepted: Accepted,
+) -> Result<Accepted, CloseReason> {
+    let hello = accepted.hello.hello();
+    let credentials = Credentials::new(arrival.peer.clone(), hello.token.clone(), Map::new());
+    let has_tried = credentials.is_an_attempt();
+    match logins.judge(credentials, hello.uid.as_deref()).await {
+        Ok(user) => Ok(Accepted { user: Some(user), ..accepted }),
+        Err(Refused::Unknown)
+            if has_tried && (server.router.closes_unauthenticated() || logins.per_connection() == 1) =>
+        {
+            Err(CloseReason::new(CloseCode::UNAUTHENTICATED, "the login has failed"))
+        }
+        Err(Refused::Unknown) => Ok(Accepted { has_failed: has_tried, ..accepted }),
+        Err(Refused::Throttled(_)) => Err(CloseReason::new(CloseCode::RATE, "too many failed logins")),
+        Err(Refused::Failed(error)) => {
+            let code = match error.code() {
+                Code::Unavailable => CloseCode::TRY_LATER,
+                _ => CloseCode::INTERNAL,
+            };
+            Err(CloseReason::new(code, "the login is not available at the moment"))
+        }
+    }
 }
 
 /// A session with all that belongs to it.
@@ -122,19 +151,26 @@ pub(crate) struct Started<T> {
     conn: Connection,
     handle: Handle,
     hub: crate::Hub,
+    has_failed: bool,
+    revocations: u64,
 }
 
 impl<T: Transport> Started<T> {
     /// Drives the session until it ends, which is at once if by now it is `too_late` to begin.
-    pub(crate) async fn run(self, too_late: impl FnOnce() -> bool) -> CloseReason {
-        let registered = self.hub.register(&self.conn);
-        // Asked when the hub knows the session: whoever stops the server either finds it there or was here before.
-        if too_late() {
-            self.handle.close(shutting_down());
+    pub(crate) async fn run(self, too_late: impl FnOnce() -> Option<CloseReason>) -> CloseReason {
+        let registered = self.hub.register(&self.conn, u32::from(self.has_failed));
+        // Asked when the hub knows the session: whoever stops the server or takes logins back either finds it there or was
+        // here before.
+        if let Some(reason) = too_late() {
+            self.handle.close(reason);
         }
-        let ended = Ended { handle: self.handle, _registered: registered };
+        if self.conn.user().is_some_and(|user| self.hub.was_revoked(user.id(), self.revocations)) {
+            self.conn.revoke();
+        }
+        let mut ended = Ended { handle: self.handle, registered };
         let reason = self.driver.await;
         tracing::debug!(connection = %self.conn.id(), %reason, "a session has ended");
+        ended.registered.ended(reason.clone());
         drop(ended);
         reason
     }
@@ -143,12 +179,13 @@ impl<T: Transport> Started<T> {
 /// What is to be done when a session has ended, also if its task is dropped.
 struct Ended {
     handle: Handle,
-    _registered: crate::hub::Registered,
+    registered: Registered,
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.handle.end(&Error::unavailable("the connection was closed"));
+        self.handle.enter(ConnectionState::Error);
+        self.handle.end(&ended(self.registered.reason()));
     }
 }
 
@@ -156,10 +193,10 @@ fn start<T: Transport>(
     server: &Arc<Inner>,
     transport: T,
     peer: PeerInfo,
-    hello: PendingHello,
-    user: Option<User>,
+    accepted: Accepted,
     login_until: Instant,
 ) -> Started<T> {
+    let Accepted { hello, user, has_failed, revocations } = accepted;
     let id = server.hub.next_id();
     let welcome = Welcome {
         session: id.to_string(),
@@ -170,21 +207,20 @@ fn start<T: Transport>(
         ..Welcome::default()
     };
     let link = hello.accept(now(), server.keep_alive.clone(), welcome).with_jitter(jitter());
-    let handle = Handle::new(link.protocol().codec());
+    let handle = Handle::connected(link.protocol().codec());
     let mut session = Session::new(Role::Server, server.config.clone(), handle.codec());
     let attached = session.attach(link);
     let host: Arc<dyn Host> = Arc::new(server.hub.clone());
-    let login_until = (server.auth.is_some() && user.is_none()).then_some(login_until);
+    let login_until = (server.router.requires_login() && user.is_none()).then_some(login_until);
     let conn = Connection::new(id, peer, handle.clone(), user, Some(host));
-    let services = Services { router: Arc::clone(&server.router), connection: conn.clone(), login_until };
+    let services = Services {
+        router: Arc::clone(&server.router),
+        connection: conn.clone(),
+        login_until,
+        expiry: server.expiry,
+    };
     let driver = Box::new(Driver::new(transport, session, handle.clone(), Some(services), attached));
-    Started { driver, conn, handle, hub: server.hub.clone() }
-}
-
-/// `None` if that is further away than a number on the wire.
-fn millis_until(at: SystemTime) -> Option<u64> {
-    let left = at.duration_since(SystemTime::now()).unwrap_or_default();
-    u64::try_from(left.as_millis()).ok().filter(|left| *left < 1 << 53)
+    Started { driver, conn, handle, hub: server.hub.clone(), has_failed, revocations }
 }
 
 /// A number from 0 to 1, so that sessions made together do not ping together.

@@ -1,0 +1,338 @@
+//! Logging in: who judges, how often somebody may fail, and the reserved methods `rpc.login` and `rpc.refresh`.
+//!
+//! The two methods are a service like any other, in front of which every server with an authenticator puts them.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::{Map, Value, json};
+use trunkline_core::{
+    CloseCode, Code, ConfigError, Error, MethodSchema, Never, Outcome, ServiceSchema, TypeSchema, shown,
+};
+use trunkline_peer::{
+    BoxFuture, Budgets, Connection, ConnectionState, Dispatch, Incoming, PeerInfo, Rate, User, causes,
+    contained, network, now,
+};
+
+use crate::{
+    auth::{Auth, Credentials},
+    hub::Hub,
+};
+
+/// How often logging in may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FailedLogins {
+    pub(crate) per_connection: u32,
+    pub(crate) per_minute: u32,
+}
+
+impl Default for FailedLogins {
+    fn default() -> Self {
+        Self { per_connection: 3, per_minute: 10 }
+    }
+}
+
+impl FailedLogins {
+    pub(crate) fn check(self) -> Result<(), ConfigError> {
+        let zero = [
+            (self.per_connection, "max_failed_logins is at least 1"),
+            (self.per_minute, "failed_logins_per_minute is at least 1"),
+        ];
+        match zero.into_iter().find(|(limit, _)| *limit == 0) {
+            Some((_, rule)) => Err(ConfigError(rule.to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why somebody is not logged in.
+pub(crate) enum Refused {
+    /// Nobody has these credentials.
+    Unknown,
+    /// Too many attempts have failed: when the next may be made.
+    Throttled(Duration),
+    /// It cannot be found out at the moment, or the authenticator has panicked.
+    Failed(Error),
+}
+
+/// Who judges credentials on one server.
+pub(crate) struct Logins {
+    auth: Auth,
+    allowed: FailedLogins,
+    failures: Failures,
+}
+
+impl Logins {
+    pub(crate) fn new(auth: Auth, allowed: FailedLogins) -> Self {
+        Self { auth, allowed, failures: Failures::new(allowed.per_minute) }
+    }
+
+    /// How often logging in may fail on one connection.
+    pub(crate) fn per_connection(&self) -> u32 {
+        self.allowed.per_connection
+    }
+
+    /// Judges credentials; `claimed` is who the client says it is. Whoever shows nothing at all has not failed.
+    pub(crate) async fn judge(&self, creds: Credentials, claimed: Option<&str>) -> Result<User, Refused> {
+        let (attempt, from) = (creds.is_an_attempt(), Source::of(creds.peer(), claimed));
+        if attempt && let Some(wait) = from.iter().filter_map(|source| self.failures.wait(source)).max() {
+            return Err(Refused::Throttled(wait));
+        }
+        // The closure is called within the future, so that its panic is contained as well.
+        let judged = contained("authenticator", async { (self.auth)(creds).await }).await;
+        match judged.and_then(|judged| judged.map_err(|error| unavailable(&error))) {
+            Ok(Some(user)) => Ok(user),
+            Ok(None) => {
+                if attempt {
+                    from.iter().for_each(|source| self.failures.note(source));
+                }
+                Err(Refused::Unknown)
+            }
+            Err(error) => {
+                tracing::warn!(error = causes(&error), "the authenticator does not work");
+                Err(Refused::Failed(error))
+            }
+        }
+    }
+}
+
+/// What a client is told when its credentials cannot be judged at the moment.
+fn unavailable(error: &Error) -> Error {
+    Error::unavailable("the login is not available at the moment").with_detail(causes(error))
+}
+
+impl fmt::Debug for Logins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logins").field("allowed", &self.allowed).finish_non_exhaustive()
+    }
+}
+
+/// Whose failures are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Source {
+    Network(IpAddr),
+    /// Whom clients say they are, from wherever they say it.
+    Claimed(Box<str>),
+}
+
+impl Source {
+    fn of(peer: &PeerInfo, claimed: Option<&str>) -> Vec<Self> {
+        let network = peer.remote_addr().map(|addr| Self::Network(network(addr.ip())));
+        let claimed = claimed.filter(|claimed| !claimed.is_empty());
+        network.into_iter().chain(claimed.map(|claimed| Self::Claimed(shown(claimed, 128).into()))).collect()
+    }
+}
+
+/// Failed logins, by where they come from.
+#[derive(Debug)]
+struct Failures {
+    budgets: Budgets<Source>,
+    /// Who has used up its budget, until when.
+    blocked: Mutex<HashMap<Source, Instant>>,
+}
+
+impl Failures {
+    fn new(per_minute: u32) -> Self {
+        let rate = Rate::new(per_minute, Duration::from_secs(60));
+        Self { budgets: Budgets::new(rate), blocked: Mutex::default() }
+    }
+
+    /// How long `source` has to wait before the next attempt.
+    fn wait(&self, source: &Source) -> Option<Duration> {
+        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = blocked.get(source)?.saturating_duration_since(now());
+        if left.is_zero() {
+            blocked.remove(source);
+            return None;
+        }
+        Some(left)
+    }
+
+    /// Counts a failure. Who has then used up what is allowed has to wait for more.
+    fn note(&self, source: &Source) {
+        let Err(wait) = self.budgets.take(source) else { return };
+        let (now, mut blocked) = (now(), self.blocked.lock().unwrap_or_else(PoisonError::into_inner));
+        if blocked.len() == blocked.capacity() {
+            blocked.retain(|_, until| *until > now);
+        }
+        if let Some(until) = now.checked_add(wait) {
+            blocked.insert(source.clone(), until);
+        }
+    }
+}
+
+/// `rpc.login` and `rpc.refresh`.
+pub(crate) struct LoginService {
+    logins: Arc<Logins>,
+    hub: Hub,
+    /// Whether a connection is closed as soon as logging in has failed.
+    strict: bool,
+}
+
+impl LoginService {
+    pub(crate) fn new(logins: Arc<Logins>, hub: Hub, strict: bool) -> Self {
+        Self { logins, hub, strict }
+    }
+
+    async fn login(&self, conn: &Connection, shown: Shown) -> Result<Value, Error> {
+        let Shown { token, mut extra } = shown;
+        let claimed = extra.remove("uid").and_then(|uid| uid.as_str().map(str::to_owned));
+        let creds = Credentials::new(conn.peer().clone(), token, extra);
+        let since = self.hub.revocations();
+        let _judging = Judging::begin(conn);
+        match self.logins.judge(creds, claimed.as_deref()).await {
+            Ok(user) => {
+                let answer = logged_in(&user);
+                conn.login(user.clone())?;
+                // Asked when the hub knows of the login: whoever takes logins back finds it there, or was here before.
+                if self.hub.was_revoked(user.id(), since) {
+                    conn.revoke();
+                }
+                Ok(answer)
+            }
+            Err(Refused::Throttled(wait)) => {
+                let error = Error::new(Code::ResourceExhausted, "too many failed logins");
+                Err(error.with_retry_after(wait))
+            }
+            Err(Refused::Failed(error)) => Err(error),
+            Err(Refused::Unknown) => {
+                if self.hub.failed_login(conn) >= self.logins.per_connection() || self.strict {
+                    conn.close(CloseCode::UNAUTHENTICATED.0, "the login has failed");
+                }
+                Err(Error::new(Code::Unauthenticated, "nobody is known by these credentials"))
+            }
+        }
+    }
+}
+
+/// The time while the credentials of a session without a user are judged.
+struct Judging<'a>(&'a Connection);
+
+impl<'a> Judging<'a> {
+    fn begin(conn: &'a Connection) -> Self {
+        conn.enter(ConnectionState::Authenticating);
+        Self(conn)
+    }
+}
+
+impl Drop for Judging<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_authenticated() {
+            self.0.enter(ConnectionState::Connected);
+        }
+    }
+}
+
+impl Dispatch for LoginService {
+    fn schema(&self) -> &'static ServiceSchema {
+        &SCHEMA
+    }
+
+    fn call(self: Arc<Self>, method: u32, call: Incoming) -> BoxFuture<Outcome> {
+        Box::pin(async move {
+            let conn = call.head().connection().clone();
+            if method == REFRESH && !conn.is_authenticated() && !conn.has_expired() {
+                // As if it were not there.
+                return Err(Error::unauthenticated().into());
+            }
+            let shown = call.body()?;
+            call.reply(self.login(&conn, shown).await)
+        })
+    }
+}
+
+/// What `rpc.login` and `rpc.refresh` are called with: `[token]`, or `{token, …}`.
+#[derive(Default)]
+struct Shown {
+    token: Option<String>,
+    extra: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for Shown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShownVisitor)
+    }
+}
+
+struct ShownVisitor;
+
+impl<'de> Visitor<'de> for ShownVisitor {
+    type Value = Shown;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`{token}` or `[token]`")
+    }
+
+    fn visit_unit<E>(self) -> Result<Shown, E> {
+        Ok(Shown::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shown, A::Error> {
+        let token = seq.next_element::<Option<String>>()?.flatten();
+        if seq.next_element::<serde::de::IgnoredAny>()?.is_some() {
+            return Err(serde::de::Error::custom("one parameter, the token, is expected"));
+        }
+        Ok(Shown { token, ..Shown::default() })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Shown, A::Error> {
+        let mut extra = Map::deserialize(MapAccessDeserializer::new(map))?;
+        let token = match extra.remove("token") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(token)) => Some(token),
+            Some(_) => return Err(serde::de::Error::custom("the token is a string")),
+        };
+        Ok(Shown { token, extra })
+    }
+}
+
+/// What both methods answer: who is logged in, and for how long.
+fn logged_in(user: &User) -> Value {
+    match user.expiry().and_then(millis_until) {
+        Some(expires_ms) => json!({ "user": user.id(), "expires_ms": expires_ms }),
+        None => json!({ "user": user.id() }),
+    }
+}
+
+/// `None` if that is further away than a number on the wire.
+pub(crate) fn millis_until(at: SystemTime) -> Option<u64> {
+    let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+    u64::try_from(left.as_millis()).ok().filter(|left| *left < 1 << 53)
+}
+
+const REFRESH: u32 = 1;
+
+/// Both are public: a refresh is also possible for a while after the login has expired.
+static SCHEMA: ServiceSchema = ServiceSchema::__new(
+    "Login",
+    Some("rpc"),
+    "",
+    &[method("login", &["rpc.login"]), method("refresh", &["rpc.refresh"])],
+);
+
+const fn method(name: &'static str, wire: &'static [&'static str]) -> MethodSchema {
+    MethodSchema {
+        name,
+        wire,
+        docs: "",
+        deprecated: None,
+        params: &[],
+        body: true,
+        public: true,
+        idempotent: true,
+        oneway: false,
+        timeout: None,
+        rate_limit: None,
+        requires: None,
+        returns: || (TypeSchema::of::<Value>(), TypeSchema::of::<Never>()),
+    }
+}
