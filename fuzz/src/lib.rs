@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use trunkline_core::{
-    AwaitHello, AwaitWelcome, Code, Codec, Error, Event, Hello, KeepAlive, Packet, Payload, Protocol, Role,
-    Session, SessionConfig, Welcome,
+    AwaitHello, AwaitWelcome, Code, Codec, Error, Event, Hello, KeepAlive, Link, Packet, Payload, Protocol,
+    Role, Session, SessionConfig, Welcome,
 };
 
 /// A packet of the kind that belongs to `codec`.
@@ -122,4 +122,42 @@ pub fn finish(now: Instant, session: &mut Session) {
     assert_eq!(session.poll_event(), None);
     assert_eq!(session.poll_timeout(), None);
     assert!(!session.wants_to_transmit());
+}
+
+/// Feeds a JSON-RPC document to a server, as the first of its link and as one behind another, and checks that what comes back
+/// are documents.
+pub fn document(body: &[u8]) {
+    let now = Instant::now();
+    let config = SessionConfig { max_batch: 64, ..SessionConfig::default() };
+    let keep_alive = KeepAlive { ping_every: None, ..KeepAlive::server() };
+    let (first, limits) = (body.to_vec().into(), config.limits());
+    let link = Link::without_hello(now, Protocol::JsonRpc, keep_alive, limits, first);
+    let mut server = Session::new(Role::Server, config.clone(), Protocol::JsonRpc);
+    let params = Payload::encode(Codec::Json, &["x"]).expect("params");
+    server.request(now, "call", None, params, None).expect("a call");
+    let attached = server.attach(link);
+    serve(now, &mut server);
+    if attached.is_ok() {
+        let _ = server.handle_packet(now, packet(Codec::Json, body));
+        serve(now, &mut server);
+    }
+    while let Some(packet) = server.poll_transmit(now) {
+        let Packet::Text(body) = packet else { panic!("{packet:?} is no document") };
+        assert!(body.len() <= config.max_packet as usize);
+        let document: Value = match std::str::from_utf8(&body) {
+            Ok(body) => serde_json::from_str(body).expect("a document"),
+            // What is no text comes back only in the parameters and ids of what was none: transports let it not through.
+            Err(_) => continue,
+        };
+        let entries = document.as_array().map_or(std::slice::from_ref(&document), Vec::as_slice);
+        assert!(!entries.is_empty());
+        for entry in entries {
+            assert_eq!(entry["jsonrpc"], "2.0");
+            let is_request = entry.get("method").is_some();
+            assert!(is_request || entry.get("result").is_some() != entry.get("error").is_some());
+            assert!(is_request || entry.get("id").is_some());
+        }
+    }
+    assert_eq!(server.unanswered(), 0);
+    finish(now, &mut server);
 }
