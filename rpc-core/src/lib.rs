@@ -11,6 +11,7 @@ mod codec;
 #[cfg(feature = "schema")]
 mod describe;
 mod error;
+mod escaped;
 mod link;
 mod message;
 mod packet;
@@ -31,6 +32,7 @@ pub use error::{
     AnyError, AppError, CloseCode, CloseReason, Code, ConfigError, DecodeError, EncodeError, Error, Fault,
     Never, ProtocolError, ResultExt, shown,
 };
+pub use escaped::Escaped;
 pub use link::{AwaitHello, AwaitWelcome, KeepAlive, Link, PendingHello};
 pub use message::{
     Failure, Goaway, Hashes, Hello, Message, Outcome, Publication, Request, RequestHead, RequestId, Resume,

@@ -16,7 +16,10 @@ use trunkline_core::{
     AppError, Code, DecodeError, EncodeError, Error, Failure, Never, Outcome, Payload, RequestHead, Wire,
 };
 
-use crate::handle::{CallKind, Handle, Pending, Prepared, Wish};
+use crate::{
+    handle::{CallKind, Handle, Pending, Prepared, Wish},
+    trace::TraceContext,
+};
 
 /// A call that leaves when it is first polled and is cancelled when it is dropped before its answer.
 ///
@@ -83,6 +86,20 @@ impl<T, E> Call<T, E> {
     }
 }
 
+impl<T, E> Call<T, E> {
+    /// Sends where the call belongs in a trace, as `traceparent` and `tracestate` beside the parameters (W3C Trace Context), in
+    /// place of what the client would send by itself.
+    pub fn trace(self, context: TraceContext) -> Self {
+        self.exchange.pending.prepare(|request| send_trace(request, context));
+        self
+    }
+}
+
+fn send_trace(request: &mut Prepared, context: TraceContext) {
+    let head: &mut Box<RequestHead> = request.head.get_or_insert_default();
+    context.into_meta(&mut head.meta);
+}
+
 impl Exchange {
     fn new(
         handle: &Handle,
@@ -103,6 +120,13 @@ impl Exchange {
             self.stage = Stage::Done;
         } else if self.stage == Stage::Prepared {
             self.stage = Stage::Sent;
+            if let Some(context) = self.pending.handle.trace() {
+                self.pending.prepare(|request| {
+                    if !request.head.as_ref().is_some_and(|head| TraceContext::is_in(&head.meta)) {
+                        send_trace(request, context);
+                    }
+                });
+            }
             self.pending.handle.push(Wish::Call(Arc::clone(&self.pending)));
         }
         polled.map(|outcome| self.understood(outcome))

@@ -262,7 +262,8 @@ impl<T: Transport> Driver<T> {
     fn start(&mut self, now: Instant, call: Arc<Pending>) {
         let Some(mut request) = call.take_request() else { return };
         if self.once {
-            return call.complete(Err(Error::unavailable("whoever sent this request has no connection").into()));
+            return call
+                .complete(Err(Error::unavailable("whoever sent this request has no connection").into()));
         }
         let timeout = request.timeout.unwrap_or(self.handle.call_timeout());
         // What had to wait for a connection has the less time for it.
@@ -383,8 +384,7 @@ impl<T: Transport> Driver<T> {
             return self.handle_without_services(now, request);
         };
         let found = services.router.find(&services.connection, &request.method());
-        let mut watched =
-            Watched::new(&services.router, &services.connection, found.as_ref().ok(), &request);
+        let watched = Watched::new(&services.router, &services.connection, found.as_ref().ok(), &request);
         if self.drained_at.is_some() {
             let error = Error::unavailable("the server is shutting down");
             return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None }, watched);
@@ -654,6 +654,7 @@ impl<T: Transport> Driver<T> {
 
     /// Ends the session and everything that belongs to it. What is queued still goes out.
     fn begin_close(&mut self, End { reason, say, error }: End) {
+        self.handle.closing(&reason);
         if reason.code != CloseCode::ABNORMAL {
             self.handle.enter(ConnectionState::Disconnecting);
         }

@@ -28,6 +28,7 @@ use crate::{
     clock::{Timer, now},
     router::Penalty,
     state::{Changes, ConnectionState, Observed, Observer, States},
+    trace::{TraceContext, TraceSource},
 };
 
 /// What a generated client calls through: a client, a connection, or what they lend.
@@ -50,6 +51,8 @@ struct Inbox {
     call_timeout: Duration,
     state: Mutex<State>,
     observer: Observed,
+    /// Where calls belong in a trace.
+    trace: Option<Arc<TraceSource>>,
 }
 
 /// Closes the session when nobody is left who could call.
@@ -121,7 +124,21 @@ impl Handle {
 
     fn of(codec: Codec, call_timeout: Duration, state: State, observer: Observed) -> Self {
         let state = Mutex::new(state);
-        Self { inbox: Arc::new(Inbox { codec, call_timeout, state, observer }), _owner: None }
+        Self { inbox: Arc::new(Inbox { codec, call_timeout, state, observer, trace: None }), _owner: None }
+    }
+
+    /// Sends with each call what `trace` gives when the call leaves. Nothing happens if there is another handle already.
+    #[must_use]
+    pub fn traced(mut self, trace: Arc<TraceSource>) -> Self {
+        if let Some(inbox) = Arc::get_mut(&mut self.inbox) {
+            inbox.trace = Some(trace);
+        }
+        self
+    }
+
+    /// Where a call that leaves now belongs in a trace.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.inbox.trace.as_ref()?()
     }
 
     /// A handle that keeps the session alive: when the last clone of it is dropped, the session is closed with 1000.
@@ -241,6 +258,13 @@ impl Handle {
 
     pub(crate) fn unwatch(&self, id: u64) -> Option<Waker> {
         self.inbox.lock().changes.as_mut()?.remove(id)
+    }
+
+    /// Tells whoever observes the connection why it is about to end.
+    pub(crate) fn closing(&self, reason: &CloseReason) {
+        if let Some(observer) = &self.inbox.observer {
+            observer.closing(reason);
+        }
     }
 
     /// Tells whoever observes the connection that its login ends soon.

@@ -18,6 +18,7 @@ use trunkline_core::{MethodSchema, Outcome, RequestId};
 use crate::{
     dispatch::BoxFuture,
     panics::{contain, panicked},
+    watch::Watched,
 };
 
 /// A method that has begun.
@@ -27,11 +28,17 @@ pub(crate) struct Handler {
     pub(crate) future: BoxFuture<Outcome>,
     /// Whether it was polled before.
     pub(crate) begun: bool,
+    /// Whoever is interested in the call.
+    pub(crate) watched: Option<Box<Watched>>,
 }
 
 /// Polls a method; a panic is its outcome. Once it has ended, nothing of it is left.
-pub(crate) fn poll(future: &mut BoxFuture<Outcome>, cx: &mut Context<'_>) -> Poll<Outcome> {
-    let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+pub(crate) fn poll(
+    future: &mut BoxFuture<Outcome>,
+    watched: Option<&Watched>,
+    cx: &mut Context<'_>,
+) -> Poll<Outcome> {
+    let polled = catch_unwind(AssertUnwindSafe(|| Watched::within(watched, || future.as_mut().poll(cx))));
     let polled =
         polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked("method", &*panic).after_execution().into())));
     if polled.is_ready() {
@@ -117,19 +124,22 @@ impl Handlers {
         }
     }
 
-    /// Drops a handler, which ends it wherever it waits.
-    pub(crate) fn remove(&mut self, key: RequestId) {
+    /// Drops a handler, which ends it wherever it waits; whoever is interested is still to be told.
+    pub(crate) fn remove(&mut self, key: RequestId) -> Option<Box<Watched>> {
         let found = self
             .places
             .iter()
             .position(|place| place.handler.as_ref().is_some_and(|handler| handler.key == key));
-        if let Some(handler) = found.and_then(|index| self.take(index)) {
-            discard(handler.future);
-        }
+        let handler = found.and_then(|index| self.take(index))?;
+        discard(handler.future);
+        handler.watched
     }
 
-    /// Drops all handlers of such methods; which those were.
-    pub(crate) fn remove_all(&mut self, which: impl Fn(&MethodSchema) -> bool) -> Vec<RequestId> {
+    /// Drops all handlers of such methods; which those were, and whoever is interested in them.
+    pub(crate) fn remove_all(
+        &mut self,
+        which: impl Fn(&MethodSchema) -> bool,
+    ) -> Vec<(RequestId, Option<Box<Watched>>)> {
         let matches = |place: &Place| place.handler.as_ref().is_some_and(|handler| which(handler.method));
         let found: Vec<usize> = self
             .places
@@ -141,7 +151,7 @@ impl Handlers {
         removed
             .map(|handler| {
                 discard(handler.future);
-                handler.key
+                (handler.key, handler.watched)
             })
             .collect()
     }
@@ -188,7 +198,8 @@ impl Handlers {
                 self.unbegun -= 1;
             }
             let waker = Waker::from(Arc::clone(&place.signal));
-            if let Poll::Ready(outcome) = poll(&mut handler.future, &mut Context::from_waker(&waker))
+            if let Poll::Ready(outcome) =
+                poll(&mut handler.future, handler.watched.as_deref(), &mut Context::from_waker(&waker))
                 && let Some(handler) = self.take(index)
             {
                 return Some((handler, outcome));

@@ -57,7 +57,7 @@ pub use rate::{Budget, Budgets, Rate, network};
 pub use registry::{IntoMethod, Registration, WithParams, WithoutParams};
 pub use router::{Router, Untyped};
 pub use state::{ConnectionState, Observer, States};
-pub use trace::TraceContext;
+pub use trace::{TraceContext, TraceSource};
 pub use transport::{Transport, TransportError};
 pub use user::User;
 pub use websocket::{End, Reassembly, SocketLimits, WebSocket};

@@ -21,7 +21,8 @@ pub(crate) fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
     Error::internal().with_detail(format!("the {what} panicked: {}", text(panic)))
 }
 
-fn text(panic: &(dyn Any + Send)) -> &str {
+/// What was said in panicking.
+pub(crate) fn text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default()
 }

@@ -13,11 +13,12 @@ use std::{
 use arc_swap::ArcSwap;
 use serde::de::DeserializeOwned;
 use trunkline_core::{
-    Code, ConfigError, Error, MethodSchema, Never, Outcome, Payload, Request, ServiceSchema, TypeSchema,
-    shown,
+    Code, ConfigError, Error, MethodSchema, Never, Outcome, Payload, RateLimit, Request, ServiceSchema,
+    TypeSchema, shown,
 };
 
 use crate::{
+    call_log::CallLog,
     causes::causes,
     connection::Connection,
     dispatch::{BoxFuture, CallHead, Dispatch, Incoming},
@@ -26,6 +27,7 @@ use crate::{
     panics::{contained, panicked},
     rate::MethodLimiter,
     registry::{self, IntoMethod, Registration, Run},
+    watch::Watch,
 };
 
 /// Rewrites errors on their way to a client.
@@ -44,6 +46,7 @@ pub struct Router {
     /// What takes messages that no service takes.
     untyped: Option<Arc<Route>>,
     redact: Option<Box<Redact>>,
+    watch: Watch,
 }
 
 /// Where a name leads.
@@ -53,6 +56,8 @@ pub(crate) struct Route {
     pub(crate) schema: &'static MethodSchema,
     guard: Option<Guard>,
     limiter: Option<MethodLimiter>,
+    #[cfg(feature = "metrics")]
+    pub(crate) meters: crate::meters::ByCode,
 }
 
 enum Target {
@@ -161,12 +166,8 @@ impl Router {
     pub fn add(&mut self, service: Arc<dyn Dispatch>) -> Result<(), ConfigError> {
         let schema = service.schema();
         for (method, number) in schema.methods.iter().zip(0_u32..) {
-            let route = Arc::new(Route {
-                leads_to: Target::Method(Arc::clone(&service), number),
-                schema: method,
-                guard: service.guard(number),
-                limiter: method.rate_limit.map(MethodLimiter::new),
-            });
+            let leads_to = Target::Method(Arc::clone(&service), number);
+            let route = Arc::new(Route::new(leads_to, method, service.guard(number), method.rate_limit));
             for name in method.wire {
                 match self.routes.entry((*name).to_owned()) {
                     Entry::Vacant(entry) => drop(entry.insert(Arc::clone(&route))),
@@ -194,12 +195,8 @@ impl Router {
             let owner = known.leads_to.name();
             return Err(registered_twice(&method.name, &format!("{owner}::{} has it", known.schema.name)));
         }
-        let route = Arc::new(Route {
-            leads_to: Target::Registered(registry::boxed(run)),
-            schema: method.schema(),
-            guard: method.guard,
-            limiter: method.rate_limit.map(MethodLimiter::new),
-        });
+        let leads_to = Target::Registered(registry::boxed(run));
+        let route = Arc::new(Route::new(leads_to, method.schema(), method.guard, method.rate_limit));
         let mut taken = false;
         self.registered.rcu(|known| {
             taken = known.contains_key(&method.name);
@@ -258,7 +255,7 @@ impl Router {
         take: impl Fn(&Connection, Untyped) -> BoxFuture<Outcome> + Send + Sync + 'static,
     ) {
         let leads_to = Target::Untyped(Box::new(take));
-        self.untyped = Some(Arc::new(Route { leads_to, schema: &UNTYPED, guard: None, limiter: None }));
+        self.untyped = Some(Arc::new(Route::new(leads_to, &UNTYPED, None, None)));
     }
 
     /// Rewrites every error that is not the application's before it reaches a client: those of methods, extractors and
@@ -266,6 +263,20 @@ impl Router {
     /// cancelled, came too late or has too large an answer does not pass here.
     pub fn redact(&mut self, redact: impl Fn(Error) -> Error + Send + Sync + 'static) {
         self.redact = Some(Box::new(redact));
+    }
+
+    /// Has `hook` told of every call that has ended, on a thread of its own; see [`CallLog`].
+    ///
+    /// # Errors
+    ///
+    /// If the thread cannot be started.
+    pub fn on_log(&mut self, hook: impl Fn(&CallLog) + Send + 'static) -> Result<(), ConfigError> {
+        self.watch.on_log(hook)
+    }
+
+    /// Who is told of calls.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// The services, in the order in which they were added.
@@ -318,6 +329,30 @@ impl Router {
 }
 
 impl Route {
+    fn new(
+        leads_to: Target,
+        schema: &'static MethodSchema,
+        guard: Option<Guard>,
+        rate_limit: Option<RateLimit>,
+    ) -> Self {
+        Self {
+            leads_to,
+            schema,
+            guard,
+            limiter: rate_limit.map(MethodLimiter::new),
+            #[cfg(feature = "metrics")]
+            meters: crate::meters::ByCode::default(),
+        }
+    }
+
+    /// The trait of the method, if it is one of a service.
+    pub(crate) fn service(&self) -> Option<&'static str> {
+        match &self.leads_to {
+            Target::Method(service, _) => Some(service.schema().name),
+            Target::Registered(_) | Target::Untyped(_) => None,
+        }
+    }
+
     /// Passes guard and rate limit, in this order, and starts the method.
     pub(crate) fn admit(self: &Arc<Self>, conn: &Connection, request: Request) -> Admitted {
         let incoming = |mut request: Request| {

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use trunkline_core::CloseReason;
+
 use crate::handle::Handle;
 
 /// How many changes a watcher may be behind before it misses the oldest.
@@ -96,6 +98,11 @@ impl fmt::Display for ConnectionState {
 pub trait Observer: Send + Sync {
     /// The connection has come to `state`.
     fn entered(&self, state: ConnectionState);
+
+    /// The connection is about to end, for this reason; then come the states.
+    fn closing(&self, reason: &CloseReason) {
+        let _ = reason;
+    }
 
     /// The server says that the login ends so soon, unless it is refreshed.
     fn expiring(&self, left: Duration) {

@@ -29,7 +29,7 @@ static METHOD: MethodSchema = MethodSchema {
 };
 
 fn handler(key: u64, future: BoxFuture<Outcome>) -> Handler {
-    Handler { key: RequestId(key), method: &METHOD, future, begun: false }
+    Handler { key: RequestId(key), method: &METHOD, future, begun: false, watched: None }
 }
 
 fn done() -> Outcome {

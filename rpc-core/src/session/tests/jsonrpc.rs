@@ -65,7 +65,7 @@ impl Server {
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::Request(request) => self.handle(request),
-                Event::Cancelled(id) => self.cancelled.push(id),
+                Event::Cancelled(id) | Event::Expired(id) => self.cancelled.push(id),
                 Event::Answered(key, outcome) => self.answered.push((key, outcome)),
                 _ => {}
             }

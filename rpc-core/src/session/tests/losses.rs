@@ -50,7 +50,9 @@ impl Programs {
                     assert!(self.begun.insert(name.clone()), "{name} was begun twice");
                     self.working.insert(id, name);
                 }
-                Event::Cancelled(id) => assert!(self.working.remove(&id).is_some(), "{id} was not begun"),
+                Event::Cancelled(id) | Event::Expired(id) => {
+                    assert!(self.working.remove(&id).is_some(), "{id} was not begun")
+                }
                 event => panic!("{event:?}"),
             }
         }
@@ -189,7 +191,9 @@ impl Side {
                     }
                     assert!(self.working.insert(id), "{id} is worked on");
                 }
-                Event::Cancelled(id) => assert!(self.working.remove(&id), "{id} is not worked on"),
+                Event::Cancelled(id) | Event::Expired(id) => {
+                    assert!(self.working.remove(&id), "{id} is not worked on")
+                }
                 Event::Goaway(_) => {}
             }
         }

@@ -306,7 +306,7 @@ impl End {
     /// The requests that were cancelled since the last look; nothing else may have been reported.
     pub(super) fn cancelled(&mut self) -> Vec<RequestId> {
         let cancelled = |event| match event {
-            Event::Cancelled(id) => id,
+            Event::Cancelled(id) | Event::Expired(id) => id,
             event => panic!("not a cancellation: {event:?}"),
         };
         self.events.drain(..).map(cancelled).collect()

@@ -1,0 +1,93 @@
+//! What is counted and measured here, under the names that `docs/operations.md` lists.
+//!
+//! A meter is looked up once and kept, so that a call costs no look-up and no allocation; a recorder has to be installed
+//! before the first call for that. Labels are of closed sets: nothing that a peer writes becomes one.
+
+use std::{sync::OnceLock, time::Duration};
+
+use metrics::{Gauge, Histogram, gauge, histogram};
+use trunkline_core::Code;
+
+use crate::{call_log::Ending, router::Route};
+
+/// Results, typed errors, and the sixteen codes.
+const ENDS: usize = 18;
+
+/// The meters of all calls of one side.
+#[derive(Default)]
+pub(crate) struct Calls {
+    in_flight: OnceLock<Gauge>,
+    unknown: ByCode,
+}
+
+impl Calls {
+    pub(crate) fn began(&self) {
+        self.in_flight().increment(1.0);
+    }
+
+    pub(crate) fn ended(&self, route: Option<&Route>, ending: &Ending, took: Duration) {
+        self.in_flight().decrement(1.0);
+        match route {
+            Some(route) => {
+                let service = route.service().unwrap_or_default();
+                route.meters.record(service, route.schema.wire_name(), ending, took);
+            }
+            None => self.unknown.record("", "", ending, took),
+        }
+    }
+
+    fn in_flight(&self) -> &Gauge {
+        self.in_flight.get_or_init(|| gauge!("trunkline_rpc_inflight"))
+    }
+}
+
+/// The times of one method, by how its calls ended.
+#[derive(Default)]
+pub(crate) struct ByCode([OnceLock<Histogram>; ENDS]);
+
+impl ByCode {
+    fn record(&self, service: &'static str, method: &'static str, ending: &Ending, took: Duration) {
+        let Some(place) = self.0.get(place(ending)) else { return };
+        let meter = || {
+            let labels = [("service", service), ("method", method), ("code", ending.label())];
+            histogram!("trunkline_rpc_server_seconds", &labels)
+        };
+        place.get_or_init(meter).record(took);
+    }
+}
+
+/// Where the meter of such calls is.
+fn place(ending: &Ending) -> usize {
+    match ending.code {
+        _ if ending.is_app => 0,
+        None => 1,
+        Some(Code::Cancelled) => 2,
+        Some(Code::InvalidArgument) => 3,
+        Some(Code::DeadlineExceeded) => 4,
+        Some(Code::NotFound) => 5,
+        Some(Code::AlreadyExists) => 6,
+        Some(Code::PermissionDenied) => 7,
+        Some(Code::ResourceExhausted) => 8,
+        Some(Code::FailedPrecondition) => 9,
+        Some(Code::Aborted) => 10,
+        Some(Code::OutOfRange) => 11,
+        Some(Code::Unimplemented) => 12,
+        Some(Code::Internal) => 13,
+        Some(Code::Unavailable) => 14,
+        Some(Code::DataLoss) => 15,
+        Some(Code::Unauthenticated) => 16,
+        Some(_) => 17,
+    }
+}
+
+/// The bytes that wait to be sent on one connection, as they were found now and then.
+pub(crate) fn outbound_queue(bytes: usize) {
+    static METER: OnceLock<Histogram> = OnceLock::new();
+    METER.get_or_init(|| histogram!("trunkline_outbound_queue_bytes")).record(bytes as f64);
+}
+
+/// How long a peer took to answer a ping.
+pub(crate) fn ping(took: Duration) {
+    static METER: OnceLock<Histogram> = OnceLock::new();
+    METER.get_or_init(|| histogram!("trunkline_ping_rtt_seconds")).record(took);
+}
