@@ -35,6 +35,8 @@ pub struct ServerBuilder {
     origins: Origins,
     path: Option<String>,
     files: Option<Files>,
+    json_rpc: bool,
+    post: bool,
     config: SessionConfig,
     heartbeat: Heartbeat,
     login_timeout: Duration,
@@ -97,6 +99,8 @@ impl ServerBuilder {
             origins: Origins::default(),
             path: None,
             files: None,
+            json_rpc: true,
+            post: true,
             config: SessionConfig::default(),
             heartbeat: Heartbeat::every(Duration::from_secs(25)),
             login_timeout: Duration::from_secs(10),
@@ -289,6 +293,26 @@ impl ServerBuilder {
         self
     }
 
+    /// Does not speak JSON-RPC 2.0, which else any client may that offers no subprotocol: `docs/jsonrpc.md`. Such a client is
+    /// closed with 1003, and a POST of it answered with 415.
+    pub fn without_json_rpc(mut self) -> Self {
+        self.json_rpc = false;
+        self
+    }
+
+    /// Does not answer POST, which else carries a document of JSON-RPC or a packet of the native protocol: it is answered
+    /// with 405.
+    pub fn without_post(mut self) -> Self {
+        self.post = false;
+        self
+    }
+
+    /// The most entries of a JSON-RPC batch: 1,024 unless set. A larger one is refused as a whole, with −32600.
+    pub fn max_batch(mut self, entries: usize) -> Self {
+        self.config.max_batch = entries;
+        self
+    }
+
     /// Rewrites every error that is not the application's before a client sees it: those of methods, extractors and
     /// guards, and refusals, such as those of guards, rate limits and unknown names. The log has what was rewritten, under
     /// the reference that the client is told; refusals are logged at level debug. If the closure panics, the client sees a
@@ -421,6 +445,8 @@ impl ServerBuilder {
             origins: self.origins,
             path: self.path,
             files: self.files,
+            json_rpc: self.json_rpc,
+            post: self.post,
             config: self.config,
             keep_alive,
             login_timeout: self.login_timeout,

@@ -38,6 +38,9 @@ pub(crate) struct Inner {
     pub(crate) origins: Origins,
     pub(crate) path: Option<String>,
     pub(crate) files: Option<Files>,
+    /// Which doors are open beside that of the native protocol.
+    pub(crate) json_rpc: bool,
+    pub(crate) post: bool,
     pub(crate) config: SessionConfig,
     pub(crate) keep_alive: KeepAlive,
     pub(crate) login_timeout: Duration,

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::Map;
 use trunkline_core::{
-    AwaitHello, CloseCode, CloseReason, Code, Codec, Packet, PendingHello, Protocol, ProtocolError, Role,
+    AwaitHello, CloseCode, CloseReason, Code, Link, Packet, PendingHello, Protocol, ProtocolError, Role,
     Session, Subprotocol, Welcome,
 };
 use trunkline_peer::{
@@ -55,12 +56,9 @@ pub(crate) async fn login<T: Transport>(
     stop: impl Future<Output = CloseReason>,
 ) -> Result<Started<T>, ServeError> {
     let deadline = after(server.login_timeout);
-    let late = || Err(Some(CloseReason::from(&ProtocolError::LoginTimeout(server.login_timeout))));
     let welcomed = tokio::select! {
         reason = stop => Err(Some(reason)),
-        welcomed = tokio::time::timeout(server.login_timeout, welcome(server, &mut transport, &arrival)) => {
-            welcomed.unwrap_or_else(|_| late())
-        }
+        welcomed = welcome(server, &mut transport, &arrival, deadline) => welcomed,
     };
     let reason = match welcomed {
         Ok(accepted) => return Ok(start(server, transport, arrival.peer, accepted, deadline)),
@@ -71,9 +69,17 @@ pub(crate) async fn login<T: Transport>(
     Err(ServeError::NoSession(reason))
 }
 
-/// A client that is to be welcomed.
+/// How a client begins.
+enum Opening {
+    /// By a hello, which wants a welcome.
+    Hello(Box<PendingHello>),
+    /// Without one: JSON-RPC, and its first document, empty if it has not said anything.
+    JsonRpc(Bytes),
+}
+
+/// A client that is to be let in.
 struct Accepted {
-    hello: PendingHello,
+    opening: Opening,
     user: Option<User>,
     /// Whether it has shown credentials that are nobody's.
     has_failed: bool,
@@ -81,59 +87,137 @@ struct Accepted {
     revocations: u64,
 }
 
-/// Reads the hello and finds out who it is from. `Err(None)`: the peer is gone.
+/// Who a client is, as far as its credentials tell.
+struct Judged {
+    user: Option<User>,
+    has_failed: bool,
+    revocations: u64,
+}
+
+/// Finds out how a client begins and who it is, before `deadline`. `Err(None)`: the peer is gone.
 async fn welcome<T: Transport>(
     server: &Inner,
     transport: &mut T,
     arrival: &Arrival,
+    deadline: Instant,
 ) -> Result<Accepted, Option<CloseReason>> {
+    let late = || Some(CloseReason::from(&ProtocolError::LoginTimeout(server.login_timeout)));
+    let left = || deadline.saturating_duration_since(now());
+    let may_be_json_rpc = server.json_rpc && arrival.subprotocol.is_none();
+    let early = if may_be_json_rpc {
+        let judged = tokio::time::timeout(left(), judge_early(server, arrival)).await;
+        judged.map_err(|_| late())?.map_err(Some)?
+    } else {
+        None
+    };
+    let is_known = early.as_ref().is_some_and(|judged| judged.user.is_some()) || arrival.user.is_some();
+    let may_call = is_known || !server.router.requires_login();
+    if may_be_json_rpc && may_call {
+        // Its first packet may be a call.
+        transport.logged_in();
+    }
+    let opening = match tokio::time::timeout(left(), opening(server, transport, arrival)).await {
+        Ok(opening) => opening?,
+        // A client of JSON-RPC need not begin by saying something.
+        Err(_) if may_be_json_rpc && may_call => Opening::JsonRpc(Bytes::new()),
+        Err(_) => return Err(late()),
+    };
+    let judged = match (early, &opening) {
+        (Some(judged), Opening::JsonRpc(_)) => judged,
+        (Some(judged), Opening::Hello(hello)) if hello.hello().token.is_none() => judged,
+        _ => {
+            let judged = tokio::time::timeout(left(), judge(server, arrival, &opening)).await;
+            judged.map_err(|_| late())?.map_err(Some)?
+        }
+    };
+    if let Opening::JsonRpc(first) = &opening
+        && first.len() > BEFORE_LOGIN
+        && judged.user.is_none()
+        && server.router.requires_login()
+    {
+        return Err(Some(CloseReason::from(&ProtocolError::TooMuchBeforeLogin)));
+    }
+    let Judged { user, has_failed, revocations } = judged;
+    Ok(Accepted { opening, user, has_failed, revocations })
+}
+
+/// Reads the first packet.
+async fn opening<T: Transport>(
+    server: &Inner,
+    transport: &mut T,
+    arrival: &Arrival,
+) -> Result<Opening, Option<CloseReason>> {
     let packet = match transport.next().await {
+        Some(Ok(Packet::Close(_))) => return Err(None),
         Some(Ok(packet)) => packet,
         Some(Err(TransportError::Peer(error))) => return Err(Some(CloseReason::from(&error))),
         Some(Err(TransportError::Io(_))) | None => return Err(None),
     };
-    let protocol = match (arrival.subprotocol, &packet) {
-        (_, Packet::Close(_)) => return Err(None),
-        (Some(subprotocol), _) => subprotocol.protocol,
-        (None, Packet::Text(_)) => Protocol::Native(Codec::Json),
-        (None, Packet::Binary(_)) => Protocol::Native(Codec::MessagePack),
-        (None, Packet::Ping | Packet::Pong) => {
-            return Err(Some(CloseReason::from(&ProtocolError::Unexpected("first"))));
-        }
+    let protocol = match arrival.subprotocol {
+        Some(subprotocol) => subprotocol.protocol,
+        None => Protocol::told_by(&packet),
     };
-    if packet.len() > BEFORE_LOGIN {
-        return Err(Some(CloseReason::from(&ProtocolError::TooMuchBeforeLogin)));
-    }
-    let hello =
-        AwaitHello::new(protocol).handle_packet(packet).map_err(|error| Some(CloseReason::from(&error)))?;
-    let revocations = server.hub.revocations();
-    let accepted = Accepted { hello, user: arrival.user.clone(), has_failed: false, revocations };
-    match &server.logins {
-        Some(logins) if accepted.user.is_none() => {
-            judge(server, logins, arrival, accepted).await.map_err(Some)
+    match (protocol, packet) {
+        (Protocol::JsonRpc, Packet::Text(first)) if server.json_rpc => Ok(Opening::JsonRpc(first)),
+        (Protocol::JsonRpc, _) => {
+            Err(Some(CloseReason::new(CloseCode::UNSUPPORTED, "JSON-RPC is not spoken here")))
         }
-        _ => Ok(accepted),
+        (_, packet) if packet.len() > BEFORE_LOGIN => {
+            Err(Some(CloseReason::from(&ProtocolError::TooMuchBeforeLogin)))
+        }
+        (protocol, packet) => {
+            let hello = AwaitHello::new(protocol).handle_packet(packet);
+            let hello = hello.map_err(|error| Some(CloseReason::from(&error)))?;
+            Ok(Opening::Hello(Box::new(hello)))
+        }
     }
 }
 
-/// Finds out who the hello is from.
-async fn judge(
+/// Who a client is that shows something in its upgrade, so that it may send more than a hello.
+async fn judge_early(server: &Inner, arrival: &Arrival) -> Result<Option<Judged>, CloseReason> {
+    let credentials = Credentials::new(arrival.peer.clone(), None, Map::new());
+    match &server.logins {
+        Some(logins) if arrival.user.is_none() && credentials.is_an_attempt() => {
+            judge_credentials(server, logins, credentials, None).await.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Finds out who the client is.
+async fn judge(server: &Inner, arrival: &Arrival, opening: &Opening) -> Result<Judged, CloseReason> {
+    let (token, uid) = match opening {
+        Opening::Hello(hello) => (hello.hello().token.clone(), hello.hello().uid.as_deref()),
+        Opening::JsonRpc(_) => (None, None),
+    };
+    match &server.logins {
+        Some(logins) if arrival.user.is_none() => {
+            let credentials = Credentials::new(arrival.peer.clone(), token, Map::new());
+            judge_credentials(server, logins, credentials, uid).await
+        }
+        _ => {
+            let revocations = server.hub.revocations();
+            Ok(Judged { user: arrival.user.clone(), has_failed: false, revocations })
+        }
+    }
+}
+
+async fn judge_credentials(
     server: &Inner,
     logins: &Logins,
-    arrival: &Arrival,
-    accepted: Accepted,
-) -> Result<Accepted, CloseReason> {
-    let hello = accepted.hello.hello();
-    let credentials = Credentials::new(arrival.peer.clone(), hello.token.clone(), Map::new());
+    credentials: Credentials,
+    claimed: Option<&str>,
+) -> Result<Judged, CloseReason> {
+    let revocations = server.hub.revocations();
     let has_tried = credentials.is_an_attempt();
-    match logins.judge(credentials, hello.uid.as_deref()).await {
-        Ok(user) => Ok(Accepted { user: Some(user), ..accepted }),
+    match logins.judge(credentials, claimed).await {
+        Ok(user) => Ok(Judged { user: Some(user), has_failed: false, revocations }),
         Err(Refused::Unknown)
             if has_tried && (server.router.closes_unauthenticated() || logins.per_connection() == 1) =>
         {
             Err(CloseReason::new(CloseCode::UNAUTHENTICATED, "the login has failed"))
         }
-        Err(Refused::Unknown) => Ok(Accepted { has_failed: has_tried, ..accepted }),
+        Err(Refused::Unknown) => Ok(Judged { user: None, has_failed: has_tried, revocations }),
         Err(Refused::Throttled(_)) => Err(CloseReason::new(CloseCode::RATE, "too many failed logins")),
         Err(Refused::Failed(error)) => {
             let code = match error.code() {
@@ -196,19 +280,28 @@ fn start<T: Transport>(
     accepted: Accepted,
     login_until: Instant,
 ) -> Started<T> {
-    let Accepted { hello, user, has_failed, revocations } = accepted;
+    let Accepted { opening, user, has_failed, revocations } = accepted;
     let id = server.hub.next_id();
-    let welcome = Welcome {
-        session: id.to_string(),
-        user: user.as_ref().map(|user| user.id().to_owned()),
-        expires_ms: user.as_ref().and_then(User::expiry).and_then(millis_until),
-        limits: server.config.limits(),
-        services: server.contract.stale(&hello.hello().services),
-        ..Welcome::default()
+    let keep_alive = server.keep_alive.clone();
+    let link = match opening {
+        Opening::Hello(hello) => {
+            let welcome = Welcome {
+                session: id.to_string(),
+                user: user.as_ref().map(|user| user.id().to_owned()),
+                expires_ms: user.as_ref().and_then(User::expiry).and_then(millis_until),
+                limits: server.config.limits(),
+                services: server.contract.stale(&hello.hello().services),
+                ..Welcome::default()
+            };
+            hello.accept(now(), keep_alive, welcome)
+        }
+        Opening::JsonRpc(first) => {
+            Link::without_hello(now(), Protocol::JsonRpc, keep_alive, server.config.limits_unsaid(), first)
+        }
     };
-    let link = hello.accept(now(), server.keep_alive.clone(), welcome).with_jitter(jitter());
+    let link = link.with_jitter(jitter());
     let handle = Handle::connected(link.protocol().codec());
-    let mut session = Session::new(Role::Server, server.config.clone(), handle.codec());
+    let mut session = Session::new(Role::Server, server.config.clone(), link.protocol());
     let attached = session.attach(link);
     let host: Arc<dyn Host> = Arc::new(server.hub.clone());
     let login_until = (server.router.requires_login() && user.is_none()).then_some(login_until);

@@ -35,6 +35,24 @@ impl From<Codec> for Protocol {
 }
 
 impl Protocol {
+    /// What a client speaks that has agreed on nothing, by its first packet: an object, or an array that does not begin with a
+    /// value of another kind, is JSON-RPC; anything else is the native protocol, in the codec of the packet's kind.
+    ///
+    /// ```
+    /// use trunkline_core::{Codec, Packet, Protocol};
+    ///
+    /// assert_eq!(Protocol::told_by(&Packet::Text(r#" [{"jsonrpc": "2.0"}]"#.into())), Protocol::JsonRpc);
+    /// assert_eq!(Protocol::told_by(&Packet::Text("[1,{\"v\":1}]".into())), Protocol::Native(Codec::Json));
+    /// ```
+    pub fn told_by(packet: &Packet) -> Self {
+        let Packet::Text(body) = packet else { return Self::Native(Codec::MessagePack) };
+        let mut tokens = body.iter().filter(|byte| !byte.is_ascii_whitespace());
+        match (tokens.next(), tokens.next()) {
+            (Some(b'{'), _) | (Some(b'['), Some(b'{' | b']')) => Self::JsonRpc,
+            _ => Self::Native(Codec::Json),
+        }
+    }
+
     /// How payloads are encoded.
     pub fn codec(self) -> Codec {
         match self {

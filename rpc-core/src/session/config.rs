@@ -118,6 +118,12 @@ impl SessionConfig {
         }
     }
 
+    /// What a peer takes that has not said so, as in JSON-RPC: the defaults, and packets as large as it may send itself.
+    pub fn limits_unsaid(&self) -> Limits {
+        let Limits { packet, in_flight } = Limits::default();
+        Limits { packet: packet.max(self.max_packet), in_flight }
+    }
+
     /// What the peer is told.
     pub fn limits(&self) -> Limits {
         Limits { packet: self.max_packet, in_flight: self.max_in_flight }
