@@ -3,7 +3,7 @@
 
 pub use serde_json::{Value, json};
 #[cfg(feature = "client")]
-pub use trunkline_client::{Client, ClientBuilder, ConnectError};
+pub use trunkline_client::{Client, ClientBuilder, ClientState, ConnectError};
 /// Generators: TypeScript, OpenRPC and JSON Schema of your services, and the command line of a binary that writes them.
 #[cfg(feature = "codegen")]
 #[cfg_attr(docsrs, doc(cfg(feature = "codegen")))]
@@ -20,8 +20,9 @@ pub use trunkline_core::{
 };
 pub use trunkline_macros::{data, method, service};
 pub use trunkline_peer::{
-    Attr, AttrKey, AttrName, Call, CallError, CallHead, Connection, ConnectionId, FromCall, Guard, Memory,
-    PeerInfo, Registration, User, all, any, attr, eq, guard_fn, has, is, memory, not,
+    Attr, AttrKey, AttrName, Call, CallError, CallHead, Connection, ConnectionId, ConnectionState, Expiry,
+    FromCall, Guard, LinkError, LinkEvent, Memory, PeerInfo, Registration, States, Untyped, User, all, any,
+    attr, eq, guard_fn, has, is, memory, not,
 };
 #[cfg(feature = "introspect")]
 #[cfg_attr(docsrs, doc(cfg(feature = "introspect")))]
@@ -29,6 +30,7 @@ pub use trunkline_server::Introspection;
 #[cfg(feature = "server")]
 pub use trunkline_server::{
     Audience, Authenticator, Bound, Credentials, Heartbeat, Hub, Serve, ServeError, Server, ServerBuilder,
+    Unauthenticated,
 };
 
 /// The result of a method that has no typed error of its own.

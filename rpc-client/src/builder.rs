@@ -1,14 +1,15 @@
 //! How a client is put together: where to, as whom, and how patiently.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use trunkline_core::{Codec, ConfigError, Hello, KeepAlive, SessionConfig};
-use trunkline_peer::{Handle, Transport};
+use trunkline_peer::Transport;
 
 use crate::{
     client::Client,
     dial::{self, Url},
     error::ConnectError,
+    line::{ClientState, Line, OnState},
     token::{FetchToken, IntoToken},
 };
 
@@ -23,6 +24,7 @@ pub struct ClientBuilder {
     pub(crate) config: SessionConfig,
     pub(crate) call_timeout: Duration,
     pub(crate) connect_timeout: Duration,
+    pub(crate) on_state: Option<OnState>,
 }
 
 impl ClientBuilder {
@@ -36,12 +38,30 @@ impl ClientBuilder {
             call_timeout: config.call_timeout,
             config,
             connect_timeout: Duration::from_secs(10),
+            on_state: None,
         }
     }
 
-    /// Shows this token to the server: a string, or an async closure that fetches a fresh one for each dial.
+    /// Shows this token to the server: a string, or an async closure that fetches a fresh one, which is asked on each dial. If the
+    /// login has an end, the closure is also asked at about four fifths of its time, or as soon as the server gives notice, and
+    /// the login is refreshed with what it gives.
     pub fn token<Kind>(mut self, token: impl IntoToken<Kind>) -> Self {
         self.token = Some(token.fetch());
+        self
+    }
+
+    /// Calls a closure for each state of the client, from [`ConnectionState::Initializing`] on, in the task that drives the
+    /// connection: it must not block.
+    ///
+    /// ```
+    /// # use trunkline_client::Client;
+    /// let builder = Client::builder("ws://localhost:8080").on_state(|state| println!("{state}"));
+    /// # let _ = builder;
+    /// ```
+    ///
+    /// [`ConnectionState::Initializing`]: trunkline_peer::ConnectionState::Initializing
+    pub fn on_state(mut self, tell: impl Fn(&ClientState) + Send + Sync + 'static) -> Self {
+        self.on_state = Some(Arc::new(tell));
         self
     }
 
@@ -97,8 +117,9 @@ impl ClientBuilder {
     pub async fn connect(self) -> Result<Client, ConnectError> {
         self.check()?;
         let url = Url::parse(&self.url)?;
-        let joined = dial::connect(&self, &url).await?;
-        Ok(Client::spawn(&self, joined))
+        let line = self.line();
+        let joined = dial::connect(&self, &url, &line).await?;
+        Ok(Client::spawn(self, line, joined))
     }
 
     /// A client that dials when it is first called, and again when it is called after the connection has ended, whyever
@@ -115,7 +136,8 @@ impl ClientBuilder {
     pub fn connect_lazy(self) -> Result<Client, ConnectError> {
         self.check()?;
         let url = Url::parse(&self.url)?;
-        Ok(Client::spawn_lazy(self, url))
+        let line = self.line();
+        Ok(Client::spawn_lazy(self, line, url))
     }
 
     /// Logs in over a transport that is there already, such as one end of `server.in_memory()`.
@@ -125,8 +147,9 @@ impl ClientBuilder {
     /// As [`Self::connect`].
     pub async fn over(self, transport: impl Transport) -> Result<Client, ConnectError> {
         self.check()?;
-        let joined = dial::within(self.connect_timeout, dial::login(&self, transport)).await?;
-        Ok(Client::spawn(&self, joined))
+        let line = self.line();
+        let joined = dial::over(&self, transport, &line).await?;
+        Ok(Client::spawn(self, line, joined))
     }
 
     /// Refuses what cannot work.
@@ -139,8 +162,8 @@ impl ClientBuilder {
         dial::check_headers(&self.headers)
     }
 
-    pub(crate) fn handle(&self) -> Handle {
-        Handle::with_timeout(self.codec, self.call_timeout)
+    fn line(&self) -> Line {
+        Line::new(self.codec, self.call_timeout, self.on_state.clone())
     }
 
     pub(crate) fn hello(&self, token: Option<String>) -> Hello {

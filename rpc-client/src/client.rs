@@ -1,32 +1,27 @@
 //! A client: one connection and the task that drives it.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::fmt;
 
 use serde::Serialize;
-use trunkline_core::{AnyError, CloseCode, CloseReason, Error, Role, Session, Wire};
-use trunkline_peer::{AsHandle, Call, Driver, Handle, Transport};
+use tokio::task::AbortHandle;
+use trunkline_core::{AnyError, CloseCode, CloseReason, Code, Error, Role, Session, Wire};
+use trunkline_peer::{AsHandle, Call, ConnectionState, Driver, Handle, States, Transport};
 
 use crate::{
     builder::ClientBuilder,
     dial::{self, Joined, Url},
     error::ConnectError,
+    line::{ClientState, Line},
+    login,
 };
 
 /// A connection to a server. Cheap to clone; all clones, and all stubs made from them, share one WebSocket, which is closed
 /// when the last of them is dropped.
 #[derive(Clone)]
 pub struct Client {
+    /// With the last of these the connection is closed.
     handle: Handle,
-    info: Arc<Info>,
-}
-
-/// What the server has said of itself, as of the last welcome.
-#[derive(Default)]
-struct Info {
-    user: Mutex<Option<String>>,
+    line: Line,
 }
 
 impl Client {
@@ -52,7 +47,47 @@ impl Client {
 
     /// Who the server takes this client for; `None` before a login.
     pub fn user(&self) -> Option<String> {
-        self.info.user.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.line.info.state().user
+    }
+
+    /// Where the client stands: the state of its connection, who it is, and why the last connection has ended.
+    pub fn state(&self) -> ClientState {
+        self.line.info.state()
+    }
+
+    /// The states of the connection from the present one on; see also [`ClientBuilder::on_state`].
+    pub fn watch_state(&self) -> States {
+        self.handle.watch_state()
+    }
+
+    /// Logs in on this connection, where the server did not know the client yet, or goes on as the same user with another
+    /// token.
+    ///
+    /// # Errors
+    ///
+    /// `UNAUTHENTICATED` if the server knows nobody by the token: another may be tried, but the server closes the connection
+    /// after some that have failed. `PERMISSION_DENIED` if it is somebody else's. `UNIMPLEMENTED` if the server knows no
+    /// logins.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves it open whether the server has logged the client in.
+    pub async fn login(&self, token: impl AsRef<str>) -> Result<(), Error> {
+        login::log_in(&self.line, "rpc.login", token.as_ref()).await
+    }
+
+    /// Renews the login with another token of the same user: for new claims, or before the login ends. With a
+    /// [token](ClientBuilder::token) that is a closure, a client does that by itself in time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::login`], and `UNAUTHENTICATED` if nobody is logged in.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Self::login`].
+    pub async fn refresh(&self, token: impl AsRef<str>) -> Result<(), Error> {
+        login::log_in(&self.line, "rpc.refresh", token.as_ref()).await
     }
 
     /// Closes the connection with 1000, for good. What was sent before still arrives; calls in flight, and those that wait
@@ -66,65 +101,70 @@ impl Client {
         self.handle.is_closed()
     }
 
-    pub(crate) fn spawn<T: Transport>(builder: &ClientBuilder, joined: Joined<T>) -> Self {
-        let handle = builder.handle();
-        let client = Self { handle: handle.owned(), info: Arc::default() };
-        client.info.welcomed(&joined);
-        let builder = builder.clone();
+    pub(crate) fn spawn<T: Transport>(builder: ClientBuilder, line: Line, joined: Joined<T>) -> Self {
+        let client = Self { handle: line.handle.owned(), line: line.clone() };
         tokio::spawn(async move {
-            let _ending = Ending(handle.clone());
-            drive(&builder, handle, joined).await;
+            let ending = Ending(line);
+            drive(&builder, &ending.0, joined).await;
         });
         client
     }
 
-    pub(crate) fn spawn_lazy(builder: ClientBuilder, url: Url) -> Self {
-        let handle = builder.handle();
-        let client = Self { handle: handle.owned(), info: Arc::default() };
-        let info = Arc::clone(&client.info);
+    pub(crate) fn spawn_lazy(builder: ClientBuilder, line: Line, url: Url) -> Self {
+        let client = Self { handle: line.handle.owned(), line: line.clone() };
         tokio::spawn(async move {
-            let _ending = Ending(handle.clone());
-            dial_when_called(&builder, &url, &handle, &info).await;
+            let ending = Ending(line);
+            dial_when_called(&builder, &url, &ending.0).await;
         });
         client
-    }
-}
-
-impl Info {
-    fn welcomed<T>(&self, joined: &Joined<T>) {
-        self.user.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&joined.welcome.user);
     }
 }
 
 /// Ends the calls that come after the task.
-struct Ending(Handle);
+struct Ending(Line);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.end(&Error::unavailable("the connection is closed"));
+        self.0.enter(ConnectionState::Disconnected);
+        self.0.handle.end(&self.0.end_of_calls());
     }
 }
 
 /// Drives a connection until it ends.
-async fn drive<T: Transport>(builder: &ClientBuilder, handle: Handle, joined: Joined<T>) {
+async fn drive<T: Transport>(builder: &ClientBuilder, line: &Line, joined: Joined<T>) {
     let mut session = Session::new(Role::Client, builder.config.clone(), builder.codec);
     let attached = session.attach(joined.link);
-    let reason = Driver::new(joined.transport, session, handle, None, attached).await;
+    let driver = Driver::new(joined.transport, session, line.handle.clone(), None, attached);
+    // A task of its own, so that calls need not pass by it.
+    let (kept, token) = (line.clone(), builder.token.clone());
+    let _keeping =
+        Aborted(tokio::spawn(async move { login::keep(&kept, token.as_ref()).await }).abort_handle());
+    let reason = driver.await;
     tracing::debug!(%reason, "the connection has ended");
 }
 
+/// A task that ends when this is dropped.
+struct Aborted(AbortHandle);
+
+impl Drop for Aborted {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Dials whenever there is a call and no connection, until the client is dropped or closed.
-async fn dial_when_called(builder: &ClientBuilder, url: &Url, handle: &Handle, info: &Info) {
-    while handle.wanted().await {
-        match handle.meanwhile(dial::connect(builder, url)).await {
+async fn dial_when_called(builder: &ClientBuilder, url: &Url, line: &Line) {
+    while line.handle.wanted().await {
+        match line.handle.meanwhile(dial::connect(builder, url, line)).await {
             None => return,
-            Some(Ok(joined)) => {
-                info.welcomed(&joined);
-                drive(builder, handle.clone(), joined).await;
-            }
+            Some(Ok(joined)) => drive(builder, line, joined).await,
             Some(Err(error)) => {
-                let error = Error::unavailable(format!("there is no connection: {error}")).with_detail(error);
-                handle.fail_waiting(&error);
+                let code = match error.code() {
+                    code @ (Code::Unauthenticated | Code::PermissionDenied) => code,
+                    _ => Code::Unavailable,
+                };
+                let message = format!("there is no connection: {error}");
+                line.handle.fail_waiting(&Error::new(code, message).with_detail(error));
             }
         }
     }

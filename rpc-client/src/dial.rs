@@ -9,10 +9,10 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
-use trunkline_core::{AwaitWelcome, CloseReason, Link, Packet, Protocol, Subprotocol, Welcome};
-use trunkline_peer::{End, Transport, WebSocket, hang_up, now};
+use trunkline_core::{AwaitWelcome, CloseCode, CloseReason, Link, Packet, Protocol, Subprotocol};
+use trunkline_peer::{ConnectionState, End, Transport, WebSocket, hang_up, now};
 
-use crate::{builder::ClientBuilder, error::ConnectError};
+use crate::{builder::ClientBuilder, error::ConnectError, line::Line};
 
 /// The largest head of an answer.
 const MAX_HEAD: usize = 16 << 10;
@@ -82,8 +82,21 @@ pub(crate) fn check_headers(headers: &[(String, String)]) -> Result<(), ConnectE
 pub(crate) async fn connect(
     builder: &ClientBuilder,
     url: &Url,
+    line: &Line,
 ) -> Result<Joined<WebSocket<TcpStream>>, ConnectError> {
-    within(builder.connect_timeout, async { login(builder, dial(builder, url).await?).await }).await
+    line.reached(async {
+        within(builder.connect_timeout, async { login(builder, dial(builder, url).await?, line).await }).await
+    })
+    .await
+}
+
+/// Logs in over a transport that is there already, as long as the patience lasts.
+pub(crate) async fn over<T: Transport>(
+    builder: &ClientBuilder,
+    transport: T,
+    line: &Line,
+) -> Result<Joined<T>, ConnectError> {
+    line.reached(within(builder.connect_timeout, login(builder, transport, line))).await
 }
 
 /// Gives up `work` once the patience is at its end.
@@ -173,22 +186,29 @@ fn check(
 pub(crate) struct Joined<T> {
     pub(crate) transport: T,
     pub(crate) link: Link,
-    pub(crate) welcome: Welcome,
 }
 
 /// Says hello and waits for the welcome.
 pub(crate) async fn login<T: Transport>(
     builder: &ClientBuilder,
     mut transport: T,
+    line: &Line,
 ) -> Result<Joined<T>, ConnectError> {
+    line.enter(ConnectionState::Connected);
     let token = match &builder.token {
         None => None,
-        Some(fetch) => Some(fetch().await.map_err(ConnectError::Token)?),
+        Some(token) => Some(token.fetch().await.map_err(ConnectError::Token)?),
     };
     let has_token = token.is_some();
+    if has_token || !builder.headers.is_empty() {
+        line.enter(ConnectionState::Authenticating);
+    }
     let (hello, packet) = AwaitWelcome::new(Protocol::Native(builder.codec), builder.hello(token));
     transport.send(packet).await?;
     let packet = match transport.next().await {
+        Some(Ok(Packet::Close(reason))) if reason.code == CloseCode::UNAUTHENTICATED => {
+            return Err(ConnectError::Unauthenticated);
+        }
         Some(Ok(Packet::Close(reason))) => return Err(ConnectError::Closed(reason)),
         Some(packet) => packet?,
         None => return Err(ConnectError::Closed(CloseReason::abnormal())),
@@ -201,8 +221,9 @@ pub(crate) async fn login<T: Transport>(
         }
     };
     if has_token && welcome.user.is_none() {
-        hang_up(transport, CloseReason::new(trunkline_core::CloseCode::NORMAL, "")).await;
+        hang_up(transport, CloseReason::new(CloseCode::NORMAL, "")).await;
         return Err(ConnectError::Unauthenticated);
     }
-    Ok(Joined { transport, link, welcome })
+    line.welcomed(&welcome);
+    Ok(Joined { transport, link })
 }

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use http::StatusCode;
-use trunkline_core::{CloseReason, Code, ConfigError, Error, ProtocolError};
+use trunkline_core::{CloseCode, CloseReason, Code, ConfigError, Error, ProtocolError};
 use trunkline_peer::TransportError;
 
 /// Why there is no connection.
@@ -55,15 +55,44 @@ pub enum ConnectError {
     Token(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// For functions that return [`Error`]: `UNAVAILABLE` where another attempt may succeed, else an internal error with the
-/// same text. A client of such a function is told nothing of it; the detail is for the log.
+impl ConnectError {
+    /// The code that a call would fail with for this reason: `UNAUTHENTICATED` if the server knows nobody by the token or took
+    /// the login back, `PERMISSION_DENIED` if it does not let this client in at all, `RESOURCE_EXHAUSTED` if too much was
+    /// tried, `UNAVAILABLE` if another attempt may succeed as it is, and `INTERNAL` for what has to be put right here.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::Closed(reason) => match reason.code {
+                CloseCode::UNAUTHENTICATED | CloseCode::REVOKED => Code::Unauthenticated,
+                CloseCode::RATE | CloseCode::TOO_MANY => Code::ResourceExhausted,
+                _ => Code::Unavailable,
+            },
+            Self::Refused { status, .. } => match status.as_u16() {
+                401 => Code::Unauthenticated,
+                403 => Code::PermissionDenied,
+                429 => Code::ResourceExhausted,
+                500.. => Code::Unavailable,
+                _ => Code::Internal,
+            },
+            Self::Io(_) | Self::Timeout(_) | Self::Token(_) => Code::Unavailable,
+            _ => Code::Internal,
+        }
+    }
+
+    /// Whether another attempt may succeed without anything being changed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.code(), Code::Unavailable | Code::ResourceExhausted)
+    }
+}
+
+/// For functions that return [`Error`]: with the code of the [`ConnectError`]. A client of such a function is told no detail;
+/// that is for the log.
 impl From<ConnectError> for Error {
     fn from(error: ConnectError) -> Self {
-        match &error {
-            ConnectError::Io(_) | ConnectError::Timeout(_) | ConnectError::Closed(_) => {
-                Self::unavailable("the server cannot be reached")
-            }
-            _ => Self::new(Code::Internal, error.to_string()),
+        match error.code() {
+            Code::Internal => Self::new(Code::Internal, error.to_string()),
+            Code::Unauthenticated => Self::new(Code::Unauthenticated, "the server did not accept the login"),
+            code => Self::new(code, "the server cannot be reached"),
         }
         .with_detail(error)
     }

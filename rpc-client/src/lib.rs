@@ -7,9 +7,12 @@ mod builder;
 mod client;
 mod dial;
 mod error;
+mod line;
+mod login;
 mod token;
 
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::ConnectError;
-pub use token::{Fetched, Fixed, IntoToken};
+pub use line::ClientState;
+pub use token::{FetchToken, Fetched, Fixed, IntoToken};

@@ -1,14 +1,37 @@
 //! The credential of a client: a string, or what fetches a fresh one.
 
-use std::{error::Error, future::Future, sync::Arc};
+use std::{error::Error, fmt, future::Future, sync::Arc};
 
 use trunkline_peer::BoxFuture;
 
-/// What fetches the token for a dial.
-pub(crate) type FetchToken =
-    Arc<dyn Fn() -> BoxFuture<Result<String, Box<dyn Error + Send + Sync>>> + Send + Sync>;
+/// What fetches a token.
+type Fetch = dyn Fn() -> BoxFuture<Result<String, Box<dyn Error + Send + Sync>>> + Send + Sync;
 
-/// A token, or an async function that fetches one, asked on each dial.
+/// Where tokens come from.
+#[derive(Clone)]
+pub struct FetchToken {
+    fetch: Arc<Fetch>,
+    /// Whether another may come than the last time.
+    may_change: bool,
+}
+
+impl FetchToken {
+    pub(crate) async fn fetch(&self) -> Result<String, Box<dyn Error + Send + Sync>> {
+        (self.fetch)().await
+    }
+
+    pub(crate) fn may_change(&self) -> bool {
+        self.may_change
+    }
+}
+
+impl fmt::Debug for FetchToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetchToken").field("may_change", &self.may_change).finish_non_exhaustive()
+    }
+}
+
+/// A token, or an async function that fetches one, asked on each dial and before a login ends.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a token",
     note = "pass a string, or an async closure that returns `Result<String, _>`"
@@ -29,10 +52,11 @@ pub struct Fetched;
 
 impl IntoToken<Fixed> for String {
     fn fetch(self) -> FetchToken {
-        Arc::new(move || {
+        let fetch: Arc<Fetch> = Arc::new(move || {
             let token = self.clone();
             Box::pin(async move { Ok(token) })
-        })
+        });
+        FetchToken { fetch, may_change: false }
     }
 }
 
@@ -49,9 +73,10 @@ where
     E: Into<Box<dyn Error + Send + Sync>>,
 {
     fn fetch(self) -> FetchToken {
-        Arc::new(move || {
+        let fetch: Arc<Fetch> = Arc::new(move || {
             let token = self();
             Box::pin(async move { token.await.map_err(Into::into) })
-        })
+        });
+        FetchToken { fetch, may_change: true }
     }
 }

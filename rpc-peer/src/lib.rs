@@ -51,7 +51,7 @@ pub use hang_up::hang_up;
 pub use info::{LoadInfo, Loaded, UserInfo};
 pub use link::{LinkError, LinkEvent};
 pub use memory::{Memory, memory};
-pub use panics::contained;
+pub use panics::{contain, contained};
 pub use quiet::{Quiet, QuietKinds, Turn};
 pub use rate::{Budget, Budgets, Rate, network};
 pub use registry::{IntoMethod, Registration, WithParams, WithoutParams};

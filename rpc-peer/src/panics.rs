@@ -11,7 +11,7 @@ use std::{
 use trunkline_core::Error;
 
 /// What `work` gives, unless it panics: that is logged as `what`.
-pub(crate) fn contain<T>(what: &'static str, work: impl FnOnce() -> T) -> Option<T> {
+pub fn contain<T>(what: &'static str, work: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(work));
     done.inspect_err(|panic| tracing::error!(panic = text(&**panic), "{what}")).ok()
 }
