@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{message::RequestId, wire::Described};
+use crate::{escaped::Escaped, message::RequestId, wire::Described};
 
 /// Why a call failed, by the names and meanings of gRPC's status codes.
 ///
@@ -640,11 +640,12 @@ impl From<&ProtocolError> for CloseReason {
     }
 }
 
+/// The text is the peer's where the peer has closed: it is escaped.
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason.as_str() {
             "" => write!(f, "{}", self.code),
-            reason => write!(f, "{} {reason}", self.code),
+            reason => write!(f, "{} {}", self.code, Escaped(reason)),
         }
     }
 }

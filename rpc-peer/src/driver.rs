@@ -15,9 +15,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tracing::field::display;
 use trunkline_core::{
-    CallKey, CloseCode, CloseReason, Code, Error, Event, Failure, Goaway, MethodSchema, Outcome, Packet,
-    Payload, ProtocolError, Request, RequestId, Session,
+    CallKey, CloseCode, CloseReason, Code, Error, Escaped, Event, Failure, Goaway, MethodSchema, Outcome,
+    Packet, Payload, ProtocolError, Request, RequestId, Session,
 };
 
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
     handlers::{self, Handler, Handlers},
     hang_up::CLOSE_TIMEOUT,
     link::LinkError,
+    quiet::Lines,
     router::{Admitted, Penalty, Refusal, Router},
     state::ConnectionState,
     transport::{Transport, TransportError},
@@ -85,8 +87,8 @@ pub struct Driver<T> {
     drained_at: Option<Instant>,
     /// How the frames behind the handshake broke the protocol.
     broken: Option<Box<ProtocolError>>,
-    /// Notifications that had no effect.
-    ineffective: u64,
+    /// What the log was told of this connection, once there was something.
+    lines: Option<Box<Lines>>,
     /// Whether nothing comes behind what came with the link, so that the session ends when that is answered.
     once: bool,
 }
@@ -171,7 +173,7 @@ impl<T: Transport> Driver<T> {
             before_login: (0, 0),
             login_end: None,
             drained_at: None,
-            ineffective: 0,
+            lines: None,
             once: false,
         }
     }
@@ -361,7 +363,9 @@ impl<T: Transport> Driver<T> {
                         watched.ended_early(CallStatus::Timeout, Code::DeadlineExceeded);
                     }
                 }
-                Event::Goaway(goaway) => tracing::debug!(goaway.reason, "the server is about to go"),
+                Event::Goaway(goaway) => {
+                    tracing::debug!(reason = %Escaped(&goaway.reason), "the server is about to go");
+                }
                 _ => {}
             }
             if self.session.has_full_packet() {
@@ -461,18 +465,24 @@ impl<T: Transport> Driver<T> {
         self.punish(now, refusal.penalty)
     }
 
-    /// Notes how a notification has ended, which nobody is told. Each peer fills the log only so fast: the first, the
-    /// second, the fourth, the eighth.
+    /// Notes how a notification has ended, which nobody is told.
     fn note_end(&mut self, method: &str, outcome: &Outcome) {
         let Err(failure) = outcome else { return };
-        self.ineffective += 1;
-        if self.ineffective.is_power_of_two() {
-            let error = match failure {
-                Failure::App(_) => "an error of the application".to_owned(),
-                Failure::Rpc(error) => error.to_string(),
-            };
-            let count = self.ineffective;
-            tracing::warn!(method, error, count, "notifications of this connection had no effect");
+        let lines = self.lines.get_or_insert_default();
+        let Some(left_out) = lines.ineffective.speak(now()) else { return };
+        let error = match failure {
+            Failure::App(_) => "an error of the application".to_owned(),
+            Failure::Rpc(error) => error.to_string(),
+        };
+        let error = display(Escaped(&error));
+        tracing::warn!(method, error, left_out, "a notification had no effect");
+    }
+
+    /// Says at the end of a connection how many lines about it were left out.
+    fn note_left_out(&mut self) {
+        let left_out = self.lines.take().map_or(0, |lines| lines.left_out());
+        if left_out > 0 {
+            tracing::warn!(left_out, "more of the same was left out of the log of this connection");
         }
     }
 
@@ -507,9 +517,11 @@ impl<T: Transport> Driver<T> {
     }
 
     /// What the peer is told of an outcome.
-    fn disclose(&self, method: &str, outcome: Outcome) -> Outcome {
+    fn disclose(&mut self, method: &str, outcome: Outcome) -> Outcome {
         match (outcome, &self.services) {
-            (Err(Failure::Rpc(error)), Some(services)) => Err(services.router.disclose(method, error).into()),
+            (Err(Failure::Rpc(error)), Some(services)) => {
+                Err(services.router.disclose(method, error, &mut self.lines).into())
+            }
             (outcome, _) => outcome,
         }
     }
@@ -673,6 +685,7 @@ impl<T: Transport> Driver<T> {
             self.end_running(|_| true);
         }
         self.handlers.clear();
+        self.note_left_out();
         self.session.end(&ended(&reason));
         while let Some(event) = self.session.poll_event() {
             if let Event::Answered(key, outcome) = event {

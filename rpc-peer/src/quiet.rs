@@ -93,6 +93,22 @@ impl<T: Clone> QuietKinds<T> {
     }
 }
 
+/// The lines about one connection that its peer can cause at will.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    /// Of calls that have failed: under which reference the log has the cause.
+    pub(crate) failures: QuietKinds<String>,
+    /// Of notifications that had no effect.
+    pub(crate) ineffective: Quiet,
+}
+
+impl Lines {
+    /// How many were left out and not told of.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.failures.left_out() + self.ineffective.left_out()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

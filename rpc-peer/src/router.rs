@@ -20,11 +20,13 @@ use trunkline_core::{
 use crate::{
     call_log::CallLog,
     causes::causes,
+    clock::now,
     connection::Connection,
     dispatch::{BoxFuture, CallHead, Dispatch, Incoming},
     guard::{Guard, Verdict},
     handle::{AsHandle, Wish},
     panics::{contained, panicked},
+    quiet::{Lines, QuietKinds, Turn},
     rate::MethodLimiter,
     registry::{self, IntoMethod, Registration, Run},
     watch::Watch,
@@ -304,8 +306,9 @@ impl Router {
         })
     }
 
-    /// What the peer is told of an error: whatever is not meant for it goes to the log, under a reference.
-    pub(crate) fn disclose(&self, method: &str, original: Error) -> Error {
+    /// What the peer is told of an error: whatever is not meant for it goes to the log, under a reference. `lines` are those
+    /// that the log has of such errors of this peer.
+    pub(crate) fn disclose(&self, method: &str, original: Error, lines: &mut Option<Box<Lines>>) -> Error {
         let is_open = original.code() != Code::Internal && original.detail().is_none();
         let rewritten = match &self.redact {
             None if is_open => return original,
@@ -317,8 +320,7 @@ impl Router {
         if is_open && rewritten == original {
             return rewritten;
         }
-        let reference = reference();
-        log(method, &reference, &original);
+        let reference = log(method, &original, &mut lines.get_or_insert_default().failures);
         let disclosed = match rewritten.code() {
             Code::Internal => Error::internal(),
             _ => rewritten,
@@ -446,14 +448,39 @@ fn reference() -> String {
     format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
-/// Writes down what a client is not told. Whoever is refused can repeat that at will, so it is no error of ours.
-fn log(method: &str, reference: &str, error: &Error) {
+/// Writes down what a client is not told, and gives the reference under which it is found. What has failed for the same cause
+/// within the minute is there already, under the reference of that time.
+fn log(method: &str, error: &Error, lines: &mut QuietKinds<String>) -> String {
     let detail = error.detail().map(|detail| causes(detail));
-    let (code, message) = (error.code().as_str(), error.message());
-    if detail.is_some() || error.code() == Code::Internal || error.maybe_executed() {
-        tracing::error!(method, reference, code, message, detail, "a call failed");
-    } else {
-        tracing::debug!(method, reference, code, message, "a call was refused");
+    let (code, text) = (error.code().as_str(), error.message());
+    let mut new = String::new();
+    // Whoever is refused can repeat that at will, so it is no error of ours.
+    let is_ours = detail.is_some() || error.code() == Code::Internal || error.maybe_executed();
+    let turn = is_ours.then(|| {
+        lines.speak(now(), (method, code, text, &detail), || {
+            new = reference();
+            new.clone()
+        })
+    });
+    match turn {
+        Some(Turn::Speak(left_out)) => {
+            tracing::error!(method, reference = new, code, error = text, detail, left_out, "a call failed");
+            new
+        }
+        Some(Turn::Said(reference)) => {
+            tracing::debug!(method, reference, code, error = text, "a call failed again");
+            reference
+        }
+        Some(Turn::TooMany) => {
+            let reference = reference();
+            tracing::debug!(method, reference, code, error = text, detail, "a call failed");
+            reference
+        }
+        None => {
+            let reference = reference();
+            tracing::debug!(method, reference, code, error = text, "a call was refused");
+            reference
+        }
     }
 }
 
