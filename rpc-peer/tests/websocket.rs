@@ -297,3 +297,14 @@ async fn a_peer_that_takes_nothing_for_ten_seconds_is_a_slow_consumer() {
     let error = tokio::time::timeout(Duration::from_secs(1), sent).await.unwrap().unwrap_err();
     assert!(matches!(error, TransportError::Peer(ProtocolError::SlowConsumer)), "{error:?}");
 }
+
+#[test]
+fn what_is_thrown_away_at_the_end_is_not_gathered_to_messages() {
+    let done = block_on(async {
+        let large = frame(0x82, &body(50_000));
+        let stream = Pieces { incoming: [large.clone(), large].into(), ..Pieces::default() };
+        let mut socket = WebSocket::new(End::Server, stream, &[], MAX_PACKET).await;
+        SinkExt::close(&mut socket).now_or_never()
+    });
+    assert!(matches!(done, Some(Ok(()))), "{done:?}");
+}

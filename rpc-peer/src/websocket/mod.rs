@@ -239,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Packet> for WebSocket<S> {
                 Closing::Drain(left) => {
                     let mut buffer = [0; 1024];
                     let mut buffer = ReadBuf::new(&mut buffer);
-                    let read = ready!(Pin::new(self.inner.get_mut()).poll_read(cx, &mut buffer));
+                    let read = ready!(self.inner.get_mut().poll_discard(cx, &mut buffer));
                     let taken = buffer.filled().len();
                     self.closing = match read {
                         Ok(()) if taken > 0 && taken < left => Closing::Drain(left - taken),

@@ -172,6 +172,15 @@ impl<S> Drop for Socket<S> {
 }
 
 impl<S: AsyncRead + Unpin> Socket<S> {
+    /// Reads what nobody wants to know.
+    pub(super) fn poll_discard(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
+    }
+
     /// Reads whole frames, or pieces of one, for tungstenite, and large messages for themselves.
     fn poll_frames(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self;
