@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use trunkline_core::{Codec, ConfigError, Hello, KeepAlive, SessionConfig};
-use trunkline_peer::Transport;
+use trunkline_peer::{TraceContext, TraceSource, Transport};
 
 use crate::{
     client::Client,
@@ -25,6 +25,7 @@ pub struct ClientBuilder {
     pub(crate) call_timeout: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) on_state: Option<OnState>,
+    pub(crate) trace: Option<Arc<TraceSource>>,
 }
 
 impl ClientBuilder {
@@ -39,6 +40,7 @@ impl ClientBuilder {
             config,
             connect_timeout: Duration::from_secs(10),
             on_state: None,
+            trace: None,
         }
     }
 
@@ -68,6 +70,24 @@ impl ClientBuilder {
     /// Adds a header to the HTTP request that becomes the connection.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sends with each call where it belongs in a trace (W3C Trace Context): what `context` gives, asked in the caller's task when
+    /// the call leaves. `None` sends nothing, and so does a client on which this is not set.
+    ///
+    /// ```
+    /// use trunkline_client::Client;
+    /// use trunkline_peer::TraceContext;
+    ///
+    /// // A call that is made within a method goes on with the trace of the call to that method.
+    /// let builder = Client::builder("ws://localhost:8080").trace(TraceContext::current);
+    /// # let _ = builder;
+    /// ```
+    ///
+    /// With OpenTelemetry, the closure turns the context of the current span into a [`TraceContext`]: `docs/operations.md` has it.
+    pub fn trace(mut self, context: impl Fn() -> Option<TraceContext> + Send + Sync + 'static) -> Self {
+        self.trace = Some(Arc::new(context));
         self
     }
 
@@ -163,7 +183,7 @@ impl ClientBuilder {
     }
 
     fn line(&self) -> Line {
-        Line::new(self.codec, self.call_timeout, self.on_state.clone())
+        Line::new(self.codec, self.call_timeout, self.on_state.clone(), self.trace.clone())
     }
 
     pub(crate) fn hello(&self, token: Option<String>) -> Hello {

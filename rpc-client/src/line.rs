@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 use trunkline_core::{CloseReason, Codec, Error, Welcome};
-use trunkline_peer::{ConnectionState, Handle, Observer, contain, ended, now};
+use trunkline_peer::{ConnectionState, Handle, Observer, TraceSource, contain, ended, now};
 
 use crate::error::ConnectError;
 
@@ -48,11 +48,21 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(codec: Codec, call_timeout: Duration, on_state: Option<OnState>) -> Self {
+    pub(crate) fn new(
+        codec: Codec,
+        call_timeout: Duration,
+        on_state: Option<OnState>,
+        trace: Option<Arc<TraceSource>>,
+    ) -> Self {
         let info = Arc::new(Info { on_state, facts: Mutex::default(), login_changed: Notify::new() });
         let observer: Arc<dyn Observer> = Arc::clone(&info) as _;
         info.entered(ConnectionState::Initializing);
-        Self { handle: Handle::observed(codec, call_timeout, observer), info }
+        let handle = Handle::observed(codec, call_timeout, observer);
+        let handle = match trace {
+            Some(trace) => handle.traced(trace),
+            None => handle,
+        };
+        Self { handle, info }
     }
 
     pub(crate) fn enter(&self, state: ConnectionState) {

@@ -9,7 +9,7 @@ use trunkline_core::{
     Reply, RequestHead, ServiceSchema,
 };
 
-use crate::{connection::Connection, guard::Guard};
+use crate::{connection::Connection, guard::Guard, trace::TraceContext};
 
 /// A boxed future, of which a call needs one.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -61,6 +61,11 @@ impl CallHead {
     /// The method that is called.
     pub fn method(&self) -> &'static MethodSchema {
         self.method
+    }
+
+    /// Where the caller says that the call belongs in a trace. Within the method, [`TraceContext::current`] is a step of it.
+    pub fn trace(&self) -> Option<TraceContext> {
+        TraceContext::of_meta(&self.request.as_ref()?.meta)
     }
 
     /// What the caller sent beside the parameters, under `key`.

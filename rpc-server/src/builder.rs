@@ -4,7 +4,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::ToSocketAddrs, sync::watch};
 use trunkline_core::{CloseReason, ConfigError, Error, KeepAlive, SessionConfig};
-use trunkline_peer::{Connection, Dispatch, Expiry, LinkError, LinkEvent, LoadInfo, Router, Untyped};
+use trunkline_peer::{
+    CallLog, Connection, Dispatch, Expiry, LinkError, LinkEvent, LoadInfo, Router, Untyped,
+};
 
 #[cfg(feature = "introspect")]
 use crate::introspect::{Introspection, introspected};
@@ -323,6 +325,26 @@ impl ServerBuilder {
     pub fn redact(mut self, redact: impl Fn(Error) -> Error + Send + Sync + 'static) -> Self {
         self.router.redact(redact);
         self
+    }
+
+    /// Tells `hook` of every call that has ended, once: which method, how it ended, how long it took, whose it was. An entry has
+    /// no parameter, result, header or token of the call.
+    ///
+    /// ```
+    /// use trunkline_peer::CallLog;
+    /// use trunkline_server::Server;
+    ///
+    /// let builder = Server::builder().on_log(|entry: &CallLog| println!("{entry}"));
+    /// # let _ = builder;
+    /// ```
+    ///
+    /// The hook runs on a thread of its own, so it may block and slows no call down. It may be behind by 1,024 entries; what comes
+    /// then is dropped, and [`CallLog::dropped`](trunkline_peer::CallLog::dropped) of the next entry says how many were. If it
+    /// panics, the log says so once a minute, and it is told of the next entry. Entries that have not been handled when the
+    /// process ends are lost. Every hook that is added is told of all calls.
+    pub fn on_log(mut self, hook: impl Fn(&CallLog) + Send + 'static) -> Self {
+        let told = self.router.on_log(hook);
+        self.note(told)
     }
 
     /// Pings clients: every 25 s with 10 s to answer unless set.

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::Map;
+use tracing::{Instrument, Span, field};
 use trunkline_core::{
-    AwaitHello, CloseCode, CloseReason, Code, Link, Packet, PendingHello, Protocol, ProtocolError, Role,
-    Session, Subprotocol, Welcome,
+    AwaitHello, CloseCode, CloseReason, Code, Escaped, Link, Packet, PendingHello, Protocol, ProtocolError,
+    Role, Session, Subprotocol, Welcome,
 };
 use trunkline_peer::{
     Connection, ConnectionState, Driver, Handle, Host, PeerInfo, Services, Transport, TransportError, User,
@@ -252,12 +253,36 @@ impl<T: Transport> Started<T> {
             self.conn.revoke();
         }
         let mut ended = Ended { handle: self.handle, registered };
-        let reason = self.driver.await;
-        tracing::debug!(connection = %self.conn.id(), %reason, "a session has ended");
+        let span = span(&self.conn);
+        let reason = self.driver.instrument(span.clone()).await;
+        span.record("close", reason.code.0);
+        span.in_scope(|| tracing::debug!(connection = self.conn.id().0, %reason, "a session has ended"));
         ended.registered.ended(reason.clone());
         drop(ended);
         reason
     }
+}
+
+/// What is logged for a session says whose it is.
+fn span(conn: &Connection) -> Span {
+    let span = tracing::info_span!(
+        target: "trunkline::connection",
+        parent: None,
+        "connection",
+        id = conn.id().0,
+        peer = field::Empty,
+        user = field::Empty,
+        close = field::Empty,
+    );
+    if !span.is_disabled() {
+        if let Some(addr) = conn.peer().remote_addr() {
+            span.record("peer", field::display(addr));
+        }
+        if let Some(user) = conn.user() {
+            span.record("user", field::display(Escaped(user.id())));
+        }
+    }
+    span
 }
 
 /// What is to be done when a session has ended, also if its task is dropped.
