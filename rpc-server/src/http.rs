@@ -1,13 +1,18 @@
 //! The HTTP that comes before a WebSocket: which requests are upgraded, and what the others are answered.
 
+use std::{net::SocketAddr, sync::Arc};
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use trunkline_core::{Subprotocol, shown};
 
-use crate::server::Inner;
+use crate::{
+    post::{self, RequestBody},
+    server::Inner,
+};
 
 /// What is answered.
 type Answer = Response<Full<Bytes>>;
@@ -19,9 +24,17 @@ pub(crate) struct Upgrade {
     pub(crate) subprotocol: Option<Subprotocol>,
 }
 
-/// Answers one request; an upgrade goes on after the answer.
-pub(crate) async fn answer(server: &Inner, mut request: Request<Incoming>) -> (Answer, Option<Upgrade>) {
+/// Answers one request, which came from `addr`; an upgrade goes on after the answer.
+pub(crate) async fn answer<B: RequestBody>(
+    server: &Arc<Inner>,
+    mut request: Request<B>,
+    addr: Option<SocketAddr>,
+) -> (Answer, Option<Upgrade>) {
     if !wants_upgrade(request.headers()) {
+        if is_ours(server, &request) && post::takes(server, request.method()) {
+            let (head, body) = request.into_parts();
+            return (post::answer(server, &head, body, addr).await.map(Full::new), None);
+        }
         return (answer_plain(server, &request).await, None);
     }
     match check_upgrade(server, &request) {
@@ -93,7 +106,7 @@ impl Refusal {
     }
 }
 
-async fn answer_plain(server: &Inner, request: &Request<Incoming>) -> Answer {
+async fn answer_plain<B>(server: &Inner, request: &Request<B>) -> Answer {
     if let (Some(files), &Method::GET) = (&server.files, request.method())
         && let Some(file) = files.read(request.uri().path()).await
     {
@@ -110,7 +123,7 @@ async fn answer_plain(server: &Inner, request: &Request<Incoming>) -> Answer {
 }
 
 /// Whether the request is one that RFC 6455, section 4.2.1 asks for, of a page that may connect.
-fn check_upgrade(server: &Inner, request: &Request<Incoming>) -> Result<Accepted, Refusal> {
+fn check_upgrade<B>(server: &Inner, request: &Request<B>) -> Result<Accepted, Refusal> {
     let headers = request.headers();
     if !is_ours(server, request) {
         return Err(Refusal::NotFound);
@@ -147,7 +160,7 @@ fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
     lists.flat_map(|list| list.split(',')).map(str::trim).filter(|item| !item.is_empty())
 }
 
-fn is_ours(server: &Inner, request: &Request<Incoming>) -> bool {
+fn is_ours<B>(server: &Inner, request: &Request<B>) -> bool {
     server.path.as_deref().is_none_or(|path| path == request.uri().path())
 }
 

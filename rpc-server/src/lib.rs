@@ -17,6 +17,7 @@ mod introspect;
 mod listen;
 mod logins;
 mod origin;
+mod post;
 mod server;
 mod session;
 mod shutdown;

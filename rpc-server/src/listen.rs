@@ -180,7 +180,7 @@ async fn upgrade(
     stream: TcpStream,
     addr: SocketAddr,
 ) -> Option<(WebSocket<TcpStream>, Arrival)> {
-    let upgrade = requests(Arc::clone(server), stream).await?;
+    let upgrade = requests(Arc::clone(server), stream, addr).await?;
     let (stream, read) = upgraded(upgrade.on_upgrade).await?;
     let transport = WebSocket::new(End::Server, stream, &read, server.config.max_packet as usize).await;
     let peer = PeerInfo::new(addr).headers(&upgrade.headers);
@@ -188,13 +188,13 @@ async fn upgrade(
 }
 
 /// Answers requests until one is upgraded.
-async fn requests(server: Arc<Inner>, stream: TcpStream) -> Option<Upgrade> {
+async fn requests(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr) -> Option<Upgrade> {
     let head_timeout = server.head_timeout;
     let found = Arc::new(Mutex::new(None));
     let service = service_fn(|request| {
         let (server, found) = (Arc::clone(&server), Arc::clone(&found));
         async move {
-            let (response, upgrade) = http::answer(&server, request).await;
+            let (response, upgrade) = http::answer(&server, request, Some(addr)).await;
             if let Some(upgrade) = upgrade {
                 *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
             }

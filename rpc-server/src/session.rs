@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The largest first packet, in bytes: a hello and the calls that may follow it.
-const BEFORE_LOGIN: usize = 16 << 10;
+pub(crate) const BEFORE_LOGIN: usize = 16 << 10;
 
 /// A peer that has connected and said nothing.
 pub(crate) struct Arrival {

@@ -1,0 +1,329 @@
+//! POST: one document of JSON-RPC, or one packet of the native protocol, in and out. `docs/jsonrpc.md` specifies it.
+//!
+//! A request is a session of its own. Who it is from is found out by its head, before the body is read, so that nobody unknown
+//! fills the memory; its calls then pass the same checks as all others. Nothing here knows which HTTP stack is around it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body;
+use trunkline_core::{
+    CloseCode, CloseReason, Codec, KeepAlive, Link, Protocol, ProtocolError, Role, Session, shown,
+};
+use trunkline_peer::{Connection, Handle, Host, PeerInfo, Services, User, answer_once, now};
+
+use crate::{
+    auth::Credentials,
+    logins::Refused,
+    server::{Inner, Server},
+    session::BEFORE_LOGIN,
+    shutdown::Stop,
+};
+
+/// How long the body of a request may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it is asked whether the login of a call that runs was taken back.
+const REVOCATION_CHECK: Duration = Duration::from_secs(1);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What is answered.
+type Answer = Response<Bytes>;
+
+impl Server {
+    /// Answers a POST, or the question of a browser whether its page may send one, for HTTP stacks other than those that
+    /// [`Self::serve`] and `axum_route` know: the request has its whole body, and `addr` is where it came from, which limits per
+    /// address go by.
+    ///
+    /// It carries one document of JSON-RPC or one packet of the native protocol, as `docs/jsonrpc.md` says; so do the status codes.
+    ///
+    /// ```
+    /// # use trunkline_server::Server;
+    /// # async fn example(server: Server) {
+    /// let body = r#"{"jsonrpc": "2.0", "id": 1, "method": "sum", "params": [1, 2]}"#;
+    /// let request = http::Request::post("/").header("content-type", "application/json").body(body.into()).unwrap();
+    /// let response = server.post(request, None).await;
+    /// assert_eq!(response.status(), 200);
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the methods that run.
+    pub async fn post(&self, request: Request<Bytes>, addr: Option<SocketAddr>) -> Response<Bytes> {
+        let (head, body) = request.into_parts();
+        answer(&self.0, &head, http_body_util::Full::new(body), addr).await
+    }
+}
+
+/// The body of a request, of whichever HTTP stack.
+pub(crate) trait RequestBody: Body<Data: Send, Error: Into<BoxError>> + Send {}
+
+impl<B: Body<Data: Send, Error: Into<BoxError>> + Send> RequestBody for B {}
+
+/// Whether a request of this method, on the server's path and no upgrade, is answered here.
+pub(crate) fn takes(server: &Inner, method: &Method) -> bool {
+    server.post && matches!(*method, Method::POST | Method::OPTIONS)
+}
+
+/// Answers a request that is no upgrade, and is on the server's path.
+pub(crate) async fn answer<B: RequestBody>(
+    server: &Arc<Inner>,
+    head: &Parts,
+    body: B,
+    addr: Option<SocketAddr>,
+) -> Answer {
+    let origin = match server.origins.check(&head.headers) {
+        Ok(()) => head.headers.get(header::ORIGIN),
+        Err(origin) => {
+            tracing::warn!(
+                origin = shown(&origin, 128),
+                "a page of another origin was refused: `.allow_origins([..])` would let it in"
+            );
+            return text(StatusCode::FORBIDDEN, "this origin may not send requests");
+        }
+    };
+    let answer = match head.method {
+        _ if !server.post => not_allowed("GET", "this is a WebSocket endpoint"),
+        Method::POST => respond(server, head, body, addr).await.unwrap_or_else(|refused| refused),
+        Method::OPTIONS => preflight(),
+        _ => not_allowed("GET, OPTIONS, POST", "send a POST, or open a WebSocket by GET"),
+    };
+    with_cors(answer, origin)
+}
+
+async fn respond<B: RequestBody>(
+    server: &Arc<Inner>,
+    head: &Parts,
+    body: B,
+    addr: Option<SocketAddr>,
+) -> Result<Answer, Answer> {
+    let media = Media::of(&head.headers).filter(|media| server.json_rpc || *media != Media::JsonRpc);
+    let media = media.ok_or_else(|| {
+        text(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send application/json, application/vnd.trunkline.v1+json or application/vnd.trunkline.v1+msgpack",
+        )
+    })?;
+    if *server.stop.borrow() != Stop::Never {
+        return Err(unavailable("the server is shutting down", Duration::from_secs(1)));
+    }
+    let peer = addr.map_or_else(PeerInfo::local, PeerInfo::new).headers(&head.headers).without_connection();
+    let caller = identify(server, peer).await?;
+    let body = collect(server, &caller, body).await?;
+    Ok(exchange(server, media, caller, body).await)
+}
+
+/// What a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Media {
+    JsonRpc,
+    Native(Codec),
+}
+
+impl Media {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let name = value.split(';').next()?.trim();
+        let all = [Self::JsonRpc, Self::Native(Codec::Json), Self::Native(Codec::MessagePack)];
+        all.into_iter().find(|media| media.name().eq_ignore_ascii_case(name))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::JsonRpc => "application/json",
+            Self::Native(Codec::Json) => "application/vnd.trunkline.v1+json",
+            Self::Native(Codec::MessagePack) => "application/vnd.trunkline.v1+msgpack",
+        }
+    }
+
+    fn protocol(self) -> Protocol {
+        match self {
+            Self::JsonRpc => Protocol::JsonRpc,
+            Self::Native(codec) => Protocol::Native(codec),
+        }
+    }
+
+    /// The bodies of packets as one.
+    fn join(self, bodies: Vec<Bytes>) -> Bytes {
+        let mut bodies = bodies.into_iter();
+        let (first, rest) = (bodies.next().unwrap_or_default(), bodies.collect::<Vec<_>>());
+        if rest.is_empty() {
+            return first;
+        }
+        let separator: &[u8] = if self == Self::Native(Codec::Json) { b"\n" } else { b"" };
+        rest.iter().fold(first.to_vec(), |all, body| [&all, separator, body].concat()).into()
+    }
+}
+
+/// Who has sent a request, as far as its head tells.
+struct Caller {
+    peer: PeerInfo,
+    user: Option<User>,
+    /// How many logins had been taken back when its credentials were judged.
+    revocations: u64,
+}
+
+async fn identify(server: &Inner, peer: PeerInfo) -> Result<Caller, Answer> {
+    let revocations = server.hub.revocations();
+    let Some(logins) = &server.logins else { return Ok(Caller { peer, user: None, revocations }) };
+    let credentials = Credentials::new(peer.clone(), None, serde_json::Map::new());
+    let has_tried = credentials.is_an_attempt();
+    let judged = tokio::time::timeout(server.login_timeout, logins.judge(credentials, None)).await;
+    let user = match judged {
+        Ok(Ok(user)) => Some(user),
+        Ok(Err(Refused::Unknown)) if has_tried && server.router.closes_unauthenticated() => {
+            return Err(unauthorized("nobody is known by these credentials"));
+        }
+        Ok(Err(Refused::Unknown)) => None,
+        Ok(Err(Refused::Throttled(wait))) => {
+            return Err(retry_after(text(StatusCode::TOO_MANY_REQUESTS, "too many failed logins"), wait));
+        }
+        Ok(Err(Refused::Failed(_))) | Err(_) => {
+            let reason = "the login is not available at the moment";
+            return Err(unavailable(reason, Duration::from_secs(1)));
+        }
+    };
+    Ok(Caller { peer, user, revocations })
+}
+
+/// Reads the body, within what the caller may send.
+async fn collect<B: RequestBody>(server: &Inner, caller: &Caller, body: B) -> Result<Bytes, Answer> {
+    let max = server.config.max_packet as usize;
+    let is_nobody = server.router.requires_login() && caller.user.is_none();
+    let max = if is_nobody { max.min(BEFORE_LOGIN) } else { max };
+    let too_large = || text(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {max} bytes are taken"));
+    if body.size_hint().lower() > max as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(text(StatusCode::BAD_REQUEST, "the body broke off")),
+        Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
+    }
+}
+
+/// Answers a body in a session that ends with it.
+async fn exchange(server: &Arc<Inner>, media: Media, caller: Caller, body: Bytes) -> Answer {
+    let Caller { peer, user, revocations } = caller;
+    let protocol = media.protocol();
+    // Everywhere else a transport has checked that text is text.
+    let is_text = media == Media::Native(Codec::MessagePack) || std::str::from_utf8(&body).is_ok();
+    let body = match media {
+        // No document either, and one is answered.
+        Media::JsonRpc if !is_text || body.is_empty() => Bytes::from_static(b" "),
+        Media::Native(_) if !is_text => return closed(&CloseReason::from(&ProtocolError::NotUtf8)),
+        _ => body,
+    };
+    let keep_alive = KeepAlive { ping_every: None, silence: None, ..server.keep_alive.clone() };
+    let limits = server.config.limits_unsaid();
+    let link = Link::without_hello(now(), protocol, keep_alive, limits, body);
+    let session = Session::new(Role::Server, server.config.clone(), protocol);
+    let mut session = session.with_answers_of(limits.packet as usize);
+    let attached = session.attach(link);
+    let handle = Handle::connected(protocol.codec());
+    let host: Arc<dyn Host> = Arc::new(server.hub.clone());
+    let name = user.as_ref().map(|user| user.id().to_owned());
+    let connection = Connection::new(server.hub.next_id(), peer, handle.clone(), user, Some(host));
+    let services = Services {
+        router: Arc::clone(&server.router),
+        connection: connection.clone(),
+        login_until: None,
+        expiry: server.expiry,
+    };
+    let mut answering = std::pin::pin!(answer_once(session, handle, services, attached));
+    let (bodies, reason) = loop {
+        let check = tokio::time::sleep(REVOCATION_CHECK);
+        tokio::select! {
+            answered = &mut answering => break answered,
+            () = check => {
+                if name.as_deref().is_some_and(|user| server.hub.was_revoked(user, revocations)) {
+                    connection.revoke();
+                }
+            }
+        }
+    };
+    if reason.code != CloseCode::NORMAL {
+        return closed(&reason);
+    }
+    let mut answer = Response::new(media.join(bodies));
+    if answer.body().is_empty() {
+        *answer.status_mut() = StatusCode::NO_CONTENT;
+    } else {
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media.name()));
+    }
+    answer
+}
+
+/// What is answered in place of a close frame.
+fn closed(reason: &CloseReason) -> Answer {
+    let status = match reason.code {
+        CloseCode::UNAUTHENTICATED => return unauthorized(&reason.reason),
+        CloseCode::REVOKED => StatusCode::FORBIDDEN,
+        CloseCode::TOO_BIG => StatusCode::PAYLOAD_TOO_LARGE,
+        CloseCode::RATE | CloseCode::TOO_MANY => StatusCode::TOO_MANY_REQUESTS,
+        CloseCode::INTERNAL => StatusCode::INTERNAL_SERVER_ERROR,
+        CloseCode::RESTART | CloseCode::TRY_LATER | CloseCode::GOING_AWAY => {
+            return unavailable(&reason.reason, Duration::from_secs(1));
+        }
+        _ => StatusCode::BAD_REQUEST,
+    };
+    text(status, reason.reason.clone())
+}
+
+fn unauthorized(reason: &str) -> Answer {
+    let mut answer = text(StatusCode::UNAUTHORIZED, reason.to_owned());
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    answer
+}
+
+fn unavailable(reason: &str, after: Duration) -> Answer {
+    retry_after(text(StatusCode::SERVICE_UNAVAILABLE, reason.to_owned()), after)
+}
+
+fn not_allowed(allowed: &'static str, reason: &'static str) -> Answer {
+    let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, reason);
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+/// Whole seconds, rounded up (RFC 9110, section 10.2.3).
+fn retry_after(mut answer: Answer, after: Duration) -> Answer {
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    answer
+}
+
+/// What a browser asks before a page of another origin may send a POST: the origin is allowed already.
+fn preflight() -> Answer {
+    let mut answer = Answer::default();
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let said: [(HeaderName, &'static str); 3] = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ];
+    answer.headers_mut().extend(said.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    answer
+}
+
+/// Lets a page of an allowed origin read the answer (<https://fetch.spec.whatwg.org/#http-cors-protocol>). Cookies are never
+/// the credential, so it is not allowed to send them.
+fn with_cors(mut answer: Answer, origin: Option<&HeaderValue>) -> Answer {
+    if let Some(origin) = origin {
+        answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        answer.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
+    }
+    answer
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(body.into());
+    *answer.status_mut() = status;
+    answer
+}
