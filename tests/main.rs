@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod acceptance;
+mod auth;
 mod bad_input;
 mod by_hand;
 mod clock;
 mod disclosure;
+mod duplex;
 mod errors;
+mod hooks;
 mod http;
 mod introspection;
+mod json_rpc;
 mod lazy;
 mod lifecycle;
 mod limits;
@@ -18,3 +22,4 @@ mod params;
 mod raw;
 mod settings;
 mod shutdown;
+mod states;

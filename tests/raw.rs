@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, client::IntoClientRequest},
+    tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 use trunkline::Server;
 
@@ -61,6 +61,12 @@ impl Raw {
 
     pub(crate) async fn binary(&mut self, bytes: &[u8]) {
         self.0.send(Message::binary(bytes.to_vec())).await.unwrap();
+    }
+
+    /// Closes with a code and a text of its own.
+    pub(crate) async fn close(&mut self, code: u16, reason: &str) {
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+        self.0.send(Message::Close(Some(frame))).await.unwrap();
     }
 
     /// Bytes below the WebSocket.

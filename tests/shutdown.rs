@@ -67,3 +67,73 @@ async fn a_server_whose_listening_is_dropped_goes_on_with_its_sessions() {
     late.text(r#"[1,{"v":1}]"#).await;
     assert!(late.receive().await.unwrap().starts_with("[2,"));
 }
+
+#[service]
+trait Naps {
+    async fn nap(&self) -> u32;
+}
+
+/// A nap ends when it is told to.
+struct Bed(std::sync::Arc<tokio::sync::Notify>);
+
+impl Naps for Bed {
+    async fn nap(&self) -> u32 {
+        self.0.notified().await;
+        1
+    }
+}
+
+#[tokio::test]
+async fn a_graceful_shutdown_lets_calls_end_and_no_more_in() {
+    let wake = std::sync::Arc::new(tokio::sync::Notify::new());
+    let server = Server::builder().service(NapsServer::new(Bed(wake.clone()))).build().unwrap();
+    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    let addr = bound.local_addr().unwrap();
+    let serving = tokio::spawn(bound.run());
+    let mut busy = Raw::hello(addr, r#"[1,{"v":1}]"#).await;
+    let mut idle = Raw::hello(addr, r#"[1,{"v":1}]"#).await;
+    busy.text("[3,1,\"nap\",0,[]]\n[3,3,\"nope\",0,[]]").await;
+    assert!(busy.receive().await.unwrap().starts_with("[7,3,"));
+
+    let stopping = server.clone();
+    let stopped = tokio::spawn(async move { stopping.shutdown().await });
+    for raw in [&mut busy, &mut idle] {
+        let goaway = raw.receive().await.unwrap();
+        assert!(goaway.starts_with("[18,{") && goaway.contains("\"grace_ms\":15000"), "{goaway}");
+    }
+    assert_eq!(idle.close_code().await, 1012);
+    busy.text(r#"[3,5,"nap",0,[]]"#).await;
+    let refused = busy.receive().await.unwrap();
+    assert!(refused.contains("UNAVAILABLE") && !refused.contains("executed"), "{refused}");
+    assert!(!stopped.is_finished());
+    wake.notify_one();
+    assert_eq!(busy.receive().await.unwrap(), "[5,1,0,1]");
+    assert_eq!(busy.close_code().await, 1012);
+    drop((busy, idle));
+    within(stopped).await.unwrap();
+    within(serving).await.unwrap();
+    assert!(TcpStream::connect(addr).await.is_err());
+    assert!(trunkline::Client::over(server.in_memory()).await.is_err(), "nor in any other way");
+}
+
+#[tokio::test]
+async fn a_shutdown_at_once_waits_for_no_call() {
+    let server = Server::builder().service(NapsServer::new(Bed(Default::default()))).build().unwrap();
+    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    let addr = bound.local_addr().unwrap();
+    let serving = tokio::spawn(bound.run());
+    let mut raw = Raw::hello(addr, r#"[1,{"v":1}]"#).await;
+    raw.text("[3,1,\"nap\",0,[]]\n[3,3,\"nope\",0,[]]").await;
+    assert!(raw.receive().await.unwrap().starts_with("[7,3,"));
+    let graceful = server.clone();
+    let graceful = tokio::spawn(async move { graceful.shutdown().await });
+    assert!(raw.receive().await.unwrap().starts_with("[18,"));
+    let stopping = server.clone();
+    let stopped = tokio::spawn(async move { stopping.shutdown_now().await });
+    assert!(matches!(raw.receive().await, Err(End::Close(1001, _))));
+    drop(raw);
+    within(stopped).await.unwrap();
+    within(graceful).await.unwrap();
+    within(serving).await.unwrap();
+    assert_eq!(server.hub().everyone().count(), 0);
+}

@@ -171,7 +171,7 @@ impl ServerBuilder {
     /// ```
     /// # use trunkline_peer::User;
     /// # use trunkline_server::Server;
-    /// #[derive(Clone)]
+    /// #[derive(Debug, Clone)]
     /// struct Profile { full_name: String }
     ///
     /// let server = Server::builder().user_info(|user: &User| Profile { full_name: user.id().to_uppercase() }).build()?;

@@ -34,6 +34,25 @@ impl HookOutput for () {
     }
 }
 
+/// A hook that goes on for ever. The type `!` has no name on stable Rust but the one that a function gives it.
+impl HookOutput for <fn() -> ! as Returns>::Type {
+    fn failure(self) -> Option<Error> {
+        self
+    }
+}
+
+/// What a function returns.
+#[doc(hidden)]
+#[expect(unnameable_types, reason = "it only serves to name a type")]
+pub trait Returns {
+    /// The type of it.
+    type Type;
+}
+
+impl<T> Returns for fn() -> T {
+    type Type = T;
+}
+
 impl HookOutput for Result<(), Error> {
     fn failure(self) -> Option<Error> {
         self.err()

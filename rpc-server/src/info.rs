@@ -16,7 +16,7 @@ use crate::auth::{ByClosure, ByFuture};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not tell more of a user",
     note = "pass a closure `|user: &User| -> Profile`, or one that returns a future of `Result<Profile, trunkline::Error>`, \
-            where `Profile` can be cloned"
+            where `Profile` is `Clone` and `Debug`"
 )]
 pub trait IntoInfo<Kind>: Send + Sync + 'static {
     /// The boxed form of it.
@@ -27,7 +27,8 @@ pub trait IntoInfo<Kind>: Send + Sync + 'static {
 impl<F, T> IntoInfo<ByClosure> for F
 where
     F: Fn(&User) -> T + Send + Sync + 'static,
-    T: Clone + Send + Sync + 'static,
+    // No future is `Debug`, which tells the two kinds apart.
+    T: Clone + fmt::Debug + Send + Sync + 'static,
 {
     fn load(self) -> LoadInfo {
         let load = Arc::new(self);

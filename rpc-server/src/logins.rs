@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -19,8 +19,8 @@ use trunkline_core::{
     CloseCode, Code, ConfigError, Error, MethodSchema, Never, Outcome, ServiceSchema, TypeSchema, shown,
 };
 use trunkline_peer::{
-    BoxFuture, Budgets, Connection, ConnectionState, Dispatch, Incoming, PeerInfo, Rate, User, causes,
-    contained, network, now,
+    BoxFuture, Connection, ConnectionState, Dispatch, Incoming, PeerInfo, User, causes, contained, network,
+    now,
 };
 
 use crate::{
@@ -132,41 +132,59 @@ impl Source {
     }
 }
 
-/// Failed logins, by where they come from.
+/// Failed logins of the last minute, by where they come from.
 #[derive(Debug)]
 struct Failures {
-    budgets: Budgets<Source>,
-    /// Who has used up its budget, until when.
-    blocked: Mutex<HashMap<Source, Instant>>,
+    per_minute: u32,
+    counted: Mutex<HashMap<Source, Counted>>,
 }
+
+#[derive(Debug)]
+struct Counted {
+    since: Instant,
+    failures: u32,
+}
+
+impl Counted {
+    fn left(&self, now: Instant) -> Duration {
+        MINUTE.saturating_sub(now.saturating_duration_since(self.since))
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// How many sources are counted at most. Of more at once, none is let off that was counted before.
+const SOURCES: usize = 1 << 16;
 
 impl Failures {
     fn new(per_minute: u32) -> Self {
-        let rate = Rate::new(per_minute, Duration::from_secs(60));
-        Self { budgets: Budgets::new(rate), blocked: Mutex::default() }
+        Self { per_minute, counted: Mutex::default() }
     }
 
     /// How long `source` has to wait before the next attempt.
     fn wait(&self, source: &Source) -> Option<Duration> {
-        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = blocked.get(source)?.saturating_duration_since(now());
-        if left.is_zero() {
-            blocked.remove(source);
-            return None;
-        }
-        Some(left)
+        let counted = self.lock();
+        let counted = counted.get(source).filter(|counted| counted.failures >= self.per_minute)?;
+        Some(counted.left(now())).filter(|left| !left.is_zero())
     }
 
-    /// Counts a failure. Who has then used up what is allowed has to wait for more.
     fn note(&self, source: &Source) {
-        let Err(wait) = self.budgets.take(source) else { return };
-        let (now, mut blocked) = (now(), self.blocked.lock().unwrap_or_else(PoisonError::into_inner));
-        if blocked.len() == blocked.capacity() {
-            blocked.retain(|_, until| *until > now);
+        let (now, mut counted) = (now(), self.lock());
+        if counted.len() == counted.capacity() {
+            counted.retain(|_, counted| !counted.left(now).is_zero());
         }
-        if let Some(until) = now.checked_add(wait) {
-            blocked.insert(source.clone(), until);
+        if counted.len() >= SOURCES && !counted.contains_key(source) {
+            return;
         }
+        let counted = counted.entry(source.clone()).or_insert(Counted { since: now, failures: 0 });
+        if counted.left(now).is_zero() {
+            *counted = Counted { since: now, failures: 0 };
+        }
+        counted.failures = counted.failures.saturating_add(1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Source, Counted>> {
+        // Nothing that holds this lock can panic half-way through a change.
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) async fn login<T: Transport>(
 ) -> Result<Started<T>, ServeError> {
     let deadline = after(server.login_timeout);
     let welcomed = tokio::select! {
+        biased;
         reason = stop => Err(Some(reason)),
         welcomed = welcome(server, &mut transport, &arrival, deadline) => welcomed,
     };
