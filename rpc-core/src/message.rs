@@ -595,15 +595,16 @@ impl<'a> From<&'a Error> for WireError<'a> {
     }
 }
 
-impl From<WireError<'_>> for Error {
-    fn from(wire: WireError<'_>) -> Self {
-        let mut error = Self::new(Code::parse(&wire.code), wire.message.into_owned());
-        if let Some(retry) = wire.retry_ms {
+impl WireError<'_> {
+    /// Not a `From`: the compiler would list it where a user's `?` finds no conversion into [`Error`].
+    pub(crate) fn into_error(self) -> Error {
+        let mut error = Error::new(Code::parse(&self.code), self.message.into_owned());
+        if let Some(retry) = self.retry_ms {
             error = error.with_retry_after(Duration::from_millis(retry));
         }
-        if let Some(reference) = wire.reference {
+        if let Some(reference) = self.reference {
             error = error.with_reference(reference);
         }
-        if wire.executed { error.after_execution() } else { error }
+        if self.executed { error.after_execution() } else { error }
     }
 }

@@ -217,8 +217,32 @@ fn as_json<T>(
     match result {
         Ok(value) if transcoded.is_exact && bytes_read >= transcoded.bytes => Ok(value),
         Ok(_) => Err(DecodeError::new(error.to_string())),
-        Err(error) => Err(error),
+        Err(error) if transcoded.is_exact => Err(error),
+        Err(error) => Err(renamed(error)),
     }
+}
+
+/// What is written for the numbers that JSON does not have: any number will do to find a value that does not fit, and an
+/// error about this one can be told from others.
+const STAND_INS: [(f64, &str); 3] =
+    [(0.500_000_000_071, "NaN"), (0.500_000_000_072, "Infinity"), (0.500_000_000_073, "-Infinity")];
+
+fn stand_in(number: f64) -> Option<f64> {
+    let [nan, infinity, negative] = STAND_INS.map(|(number, _)| number);
+    match number {
+        _ if number.is_nan() => Some(nan),
+        f64::INFINITY => Some(infinity),
+        f64::NEG_INFINITY => Some(negative),
+        _ => None,
+    }
+}
+
+/// The error with the names of the numbers that others stood in for.
+fn renamed(error: DecodeError) -> DecodeError {
+    let rename = |text: String| {
+        STAND_INS.iter().fold(text, |text, (number, name)| text.replace(&number.to_string(), name))
+    };
+    DecodeError { path: rename(error.path), message: rename(error.message) }
 }
 
 /// MessagePack as JSON.
@@ -282,9 +306,9 @@ impl Transcoded {
             }
             Marker::F32 | Marker::F64 => {
                 let number: f64 = rmp_serde::from_slice(value).ok()?;
-                self.is_exact &= number.is_finite();
-                // Any number will do to find another value that does not fit.
-                super::encode(Codec::Json, if number.is_finite() { &number } else { &0.5 }, json)
+                let stand_in = stand_in(number);
+                self.is_exact &= stand_in.is_none();
+                super::encode(Codec::Json, &stand_in.unwrap_or(number), json)
             }
             _ => super::encode(Codec::Json, &rmp_serde::from_slice::<serde_json::Value>(value).ok()?, json),
         };

@@ -442,6 +442,17 @@ fn messagepack_that_json_cannot_express_is_explained_without_a_path() {
 }
 
 #[test]
+fn numbers_that_json_does_not_have_are_called_by_their_names() {
+    for (number, name) in
+        [(f64::NAN, "NaN"), (f64::INFINITY, "Infinity"), (f64::NEG_INFINITY, "-Infinity"), (0.5, "0.5")]
+    {
+        let bytes = encoded(Codec::MessagePack, &[number]);
+        let expected = format!("invalid type: floating point `{name}`, expected i64");
+        check_bytes::<[i64; 1]>(Codec::MessagePack, &bytes, "[0]", &expected);
+    }
+}
+
+#[test]
 fn an_error_is_not_as_large_as_the_packet_it_is_about() {
     let text = "é".repeat(100_000);
     for codec in BOTH {

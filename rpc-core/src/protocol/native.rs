@@ -116,7 +116,7 @@ fn request_id(fields: &mut Fields<'_>) -> Result<RequestId, ProtocolError> {
 }
 
 fn error(fields: &mut Fields<'_>) -> Result<Error, ProtocolError> {
-    fields.value::<WireError<'static>>("the error is not valid").map(Into::into)
+    fields.value::<WireError<'static>>("the error is not valid").map(WireError::into_error)
 }
 
 /// The payload in this range of the frame; null if there is none. The frame's memory becomes the payload's.

@@ -462,7 +462,7 @@ fn parse(protocol: Protocol, message: &Value) -> Message {
     let value_head = || {
         Some(head()).filter(|head| !head.is_empty()).map(|head| Box::new(ValueHead::from_map(head).unwrap()))
     };
-    let error = || get::<WireError<'static>>(message, "failure").into();
+    let error = || get::<WireError<'static>>(message, "failure").into_error();
     let request = |id: Option<RequestId>| {
         let head = Some(head())
             .filter(|head| !head.is_empty())
