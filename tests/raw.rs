@@ -46,6 +46,22 @@ impl Raw {
         Self(socket)
     }
 
+    /// A WebSocket without a subprotocol, whose request had these headers too.
+    pub(crate) async fn bare(addr: std::net::SocketAddr, headers: &[(&'static str, &str)]) -> Self {
+        let mut request = format!("ws://{addr}/").into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let stream = TcpStream::connect(addr).await.unwrap();
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        Self(socket)
+    }
+
+    /// Whether the next that comes is a WebSocket ping.
+    pub(crate) async fn is_pinged(&mut self) -> bool {
+        matches!(within(self.0.next()).await, Some(Ok(Message::Ping(_))))
+    }
+
     /// A WebSocket in JSON on which hello and welcome have been said.
     pub(crate) async fn hello(addr: std::net::SocketAddr, hello: &str) -> Self {
         let mut raw = Self::connect(addr, "trunkline.v1.json").await;

@@ -217,6 +217,10 @@ pub struct Link {
     /// When something must have been heard after a ping.
     pong_at: Option<Instant>,
     pings: u64,
+    /// When the newest ping was sent, if it was not answered.
+    pinged_at: Option<Instant>,
+    /// How long the peer took to answer a ping, until somebody asks.
+    round_trip: Option<Duration>,
     /// Whether a WebSocket ping is to be sent, because the protocol has none.
     ping: bool,
 }
@@ -253,6 +257,8 @@ impl Link {
             ping_at: keep_alive.ping_every.and_then(|every| now.checked_add(every)),
             pong_at: None,
             pings: 0,
+            pinged_at: None,
+            round_trip: None,
             ping: false,
             keep_alive,
         }
@@ -308,6 +314,18 @@ impl Link {
         self.pong = Some(token);
     }
 
+    /// The peer has answered a ping: the one with this token, if the protocol has tokens.
+    pub(crate) fn handle_pong(&mut self, now: Instant, token: Option<u64>) {
+        if token.is_none_or(|token| token == self.pings) {
+            self.round_trip = self.pinged_at.take().map(|at| now.saturating_duration_since(at));
+        }
+    }
+
+    /// How long the peer took to answer a ping, if it has answered one since this was last asked.
+    pub(crate) fn take_round_trip(&mut self) -> Option<Duration> {
+        self.round_trip.take()
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), ProtocolError> {
         if self.pong_at.is_some_and(|at| at <= now) {
             return Err(ProtocolError::Silent(self.keep_alive.pong_within));
@@ -321,6 +339,7 @@ impl Link {
             && at <= now
         {
             self.pings += 1;
+            self.pinged_at = Some(now);
             match self.protocol {
                 Protocol::Native(_) => self.say(&Message::Ping(self.pings)),
                 Protocol::JsonRpc => self.ping = true,

@@ -359,6 +359,19 @@ impl Connection {
         self.0.handle.close(close);
     }
 
+    /// How many calls of the peer run at the moment: those whose methods wait for something.
+    pub fn in_flight(&self) -> usize {
+        let [in_flight, _] = self.0.handle.load();
+        in_flight
+    }
+
+    /// How many bytes wait here to be sent because the peer does not take them. What the operating system has taken is not
+    /// among them.
+    pub fn queued_bytes(&self) -> usize {
+        let [_, queued] = self.0.handle.load();
+        queued
+    }
+
     /// Whether the session has ended.
     pub fn is_closed(&self) -> bool {
         self.0.handle.is_closed()

@@ -21,6 +21,8 @@ use trunkline_core::{
     Packet, Payload, ProtocolError, Request, RequestId, Session,
 };
 
+#[cfg(feature = "metrics")]
+use crate::meters;
 use crate::{
     call_log::CallStatus,
     clock::{Timer, now},
@@ -214,6 +216,7 @@ impl<T: Transport> Driver<T> {
                 self.session.handle_progress(now);
             }
             self.session.handle_timeout(now)?;
+            self.measure();
         }
         self.check_login(now)?;
         self.check_drained(now)?;
@@ -231,6 +234,18 @@ impl<T: Transport> Driver<T> {
         }
         self.arm_timer(cx, now);
         Ok(())
+    }
+
+    /// Measures what is only looked at now and then: with each ping, for one.
+    #[cfg_attr(not(feature = "metrics"), expect(clippy::unused_self, reason = "there is nobody to tell"))]
+    fn measure(&mut self) {
+        #[cfg(feature = "metrics")]
+        if self.services.is_some() {
+            meters::outbound_queue(self.session.queued());
+            if let Some(took) = self.session.take_round_trip() {
+                meters::ping(took);
+            }
+        }
     }
 
     /// Whether another task may have something to add to the next packet.
@@ -536,6 +551,7 @@ impl<T: Transport> Driver<T> {
         if self.handlers.has_woken() && self.session.wants_more() {
             cx.waker().wake_by_ref();
         }
+        self.handle.set_load(self.session.in_flight(), self.session.queued());
         Ok(())
     }
 
@@ -685,7 +701,12 @@ impl<T: Transport> Driver<T> {
             self.end_running(|_| true);
         }
         self.handlers.clear();
+        self.handle.set_load(0, 0);
         self.note_left_out();
+        #[cfg(feature = "metrics")]
+        if self.services.is_some() {
+            meters::closed(reason.code, say);
+        }
         self.session.end(&ended(&reason));
         while let Some(event) = self.session.poll_event() {
             if let Event::Answered(key, outcome) = event {

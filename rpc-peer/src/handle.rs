@@ -32,6 +32,12 @@ use crate::{
 };
 
 /// What a generated client calls through: a client, a connection, or what they lend.
+#[diagnostic::on_unimplemented(
+    message = "no calls go through `{Self}`",
+    label = "neither a client nor a connection",
+    note = "build a stub over a `trunkline::Client`, a `trunkline::Connection`, or a `Handle` that they lend: \
+            `ChatClient::new(&client)`"
+)]
 pub trait AsHandle {
     /// The way to the driver.
     fn as_handle(&self) -> &Handle;
@@ -53,6 +59,8 @@ struct Inbox {
     observer: Observed,
     /// Where calls belong in a trace.
     trace: Option<Arc<TraceSource>>,
+    /// Calls of the peer that run, and bytes that wait to be sent, as the driver has last said.
+    load: [AtomicUsize; 2],
 }
 
 /// Closes the session when nobody is left who could call.
@@ -124,7 +132,17 @@ impl Handle {
 
     fn of(codec: Codec, call_timeout: Duration, state: State, observer: Observed) -> Self {
         let state = Mutex::new(state);
-        Self { inbox: Arc::new(Inbox { codec, call_timeout, state, observer, trace: None }), _owner: None }
+        Self {
+            inbox: Arc::new(Inbox {
+                codec,
+                call_timeout,
+                state,
+                observer,
+                trace: None,
+                load: Default::default(),
+            }),
+            _owner: None,
+        }
     }
 
     /// Sends with each call what `trace` gives when the call leaves. Nothing happens if there is another handle already.
@@ -134,6 +152,18 @@ impl Handle {
             inbox.trace = Some(trace);
         }
         self
+    }
+
+    /// Says how many calls of the peer run, and how many bytes wait to be sent.
+    pub(crate) fn set_load(&self, in_flight: usize, queued: usize) {
+        let [calls, bytes] = &self.inbox.load;
+        calls.store(in_flight, Ordering::Relaxed);
+        bytes.store(queued, Ordering::Relaxed);
+    }
+
+    /// How many calls of the peer run, and how many bytes wait to be sent.
+    pub(crate) fn load(&self) -> [usize; 2] {
+        self.inbox.load.each_ref().map(|load| load.load(Ordering::Relaxed))
     }
 
     /// Where a call that leaves now belongs in a trace.

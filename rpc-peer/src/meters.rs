@@ -5,8 +5,8 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use metrics::{Gauge, Histogram, gauge, histogram};
-use trunkline_core::Code;
+use metrics::{Gauge, Histogram, counter, gauge, histogram};
+use trunkline_core::{CloseCode, Code};
 
 use crate::{call_log::Ending, router::Route};
 
@@ -84,6 +84,44 @@ fn place(ending: &Ending) -> usize {
 pub(crate) fn outbound_queue(bytes: usize) {
     static METER: OnceLock<Histogram> = OnceLock::new();
     METER.get_or_init(|| histogram!("trunkline_outbound_queue_bytes")).record(bytes as f64);
+}
+
+/// A connection was closed, by this side or by the peer.
+pub(crate) fn closed(code: CloseCode, is_ours: bool) {
+    let side = if is_ours { "server" } else { "client" };
+    let labels = [("code", close_label(code)), ("side", side)];
+    counter!("trunkline_connection_close_total", &labels).increment(1);
+    if code == CloseCode::SLOW_CONSUMER {
+        counter!("trunkline_slow_consumer_total", "action" => "close").increment(1);
+    }
+}
+
+/// A close code as a label. A peer may close with any: those that nobody here sends are one.
+fn close_label(code: CloseCode) -> &'static str {
+    match code.0 {
+        1000 => "1000",
+        1001 => "1001",
+        1002 => "1002",
+        1003 => "1003",
+        1005 => "1005",
+        1006 => "1006",
+        1007 => "1007",
+        1008 => "1008",
+        1009 => "1009",
+        1011 => "1011",
+        1012 => "1012",
+        1013 => "1013",
+        4400 => "4400",
+        4401 => "4401",
+        4403 => "4403",
+        4408 => "4408",
+        4410 => "4410",
+        4413 => "4413",
+        4429 => "4429",
+        4431 => "4431",
+        4440 => "4440",
+        _ => "other",
+    }
 }
 
 /// How long a peer took to answer a ping.

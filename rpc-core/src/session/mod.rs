@@ -200,6 +200,7 @@ impl Session {
         let Some(link) = &mut self.link else { return Ok(()) };
         if matches!(packet, Packet::Pong) {
             link.handle_progress(now);
+            link.handle_pong(now, None);
             return Ok(());
         }
         let frames = link.handle_packet(now, packet)?;
@@ -446,6 +447,16 @@ impl Session {
         self.link.is_some()
     }
 
+    /// Bytes that wait to be sent, and that no transport has taken yet.
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// How long the peer took to answer a ping, if it has answered one since this was last asked.
+    pub fn take_round_trip(&mut self) -> Option<Duration> {
+        self.link.as_mut()?.take_round_trip()
+    }
+
     /// Requests and notifications of the peer that were taken and have not ended.
     pub fn in_flight(&self) -> usize {
         self.incoming.len()
@@ -558,7 +569,12 @@ impl Session {
                 }
             }
             // Any packet shows that the peer lives; resume and streams, which the others belong to, are off.
-            Message::Pong(_) | Message::Ack(_) | Message::Credit { .. } => {}
+            Message::Pong(token) => {
+                if let (Some(link), Some(now)) = (&mut self.link, self.now) {
+                    link.handle_pong(now, Some(token));
+                }
+            }
+            Message::Ack(_) | Message::Credit { .. } => {}
             Message::Release { .. } | Message::Item { .. } | Message::Broken { .. } => {}
             Message::Goaway(goaway) if self.role == Role::Client => self.report(Event::Goaway(*goaway)),
             Message::Publication(_) | Message::Position { .. } if self.role == Role::Client => {}

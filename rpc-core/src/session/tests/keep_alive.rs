@@ -32,6 +32,18 @@ fn the_server_pings_every_25_seconds_and_the_client_answers() {
 }
 
 #[test]
+fn a_server_knows_how_long_its_pings_take_to_be_answered() {
+    for mut pair in alive() {
+        pair.latency = Duration::from_millis(40);
+        pair.advance(24 * SECOND);
+        assert_eq!(pair.server.session.take_round_trip(), None);
+        pair.advance(2 * SECOND);
+        assert_eq!(pair.server.session.take_round_trip(), Some(Duration::from_millis(80)));
+        assert_eq!(pair.server.session.take_round_trip(), None);
+    }
+}
+
+#[test]
 fn the_first_ping_comes_at_a_random_part_of_the_interval() {
     for (jitter, first) in
         [(0.0, 25), (0.2, 20), (1.0, 0), (7.0, 0), (-1.0, 25), (f64::NAN, 25), (f64::INFINITY, 25)]
