@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use trunkline_core::{Subprotocol, shown};
 
 use crate::{
+    files::Files,
     post::{self, RequestBody},
     server::Inner,
 };
@@ -27,15 +28,29 @@ pub(crate) struct Upgrade {
 /// Answers one request, which came from `addr`; an upgrade goes on after the answer.
 pub(crate) async fn answer<B: RequestBody>(
     server: &Arc<Inner>,
+    request: Request<B>,
+    addr: Option<SocketAddr>,
+) -> (Answer, Option<Upgrade>) {
+    let wants_file = request.method() == Method::GET && !wants_upgrade(request.headers());
+    match &server.files {
+        Some(files) if wants_file => (file(files, request.uri().path()).await, None),
+        _ if !is_ours(server, &request) => (text(StatusCode::NOT_FOUND, "not found"), None),
+        _ => answer_ours(server, request, addr).await,
+    }
+}
+
+/// Answers a request on the server's path, which the caller has found.
+pub(crate) async fn answer_ours<B: RequestBody>(
+    server: &Arc<Inner>,
     mut request: Request<B>,
     addr: Option<SocketAddr>,
 ) -> (Answer, Option<Upgrade>) {
     if !wants_upgrade(request.headers()) {
-        if is_ours(server, &request) && post::takes(server, request.method()) {
-            let (head, body) = request.into_parts();
-            return (post::answer(server, &head, body, addr).await.map(Full::new), None);
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return (no_upgrade(), None);
         }
-        return (answer_plain(server, &request).await, None);
+        let (head, body) = request.into_parts();
+        return (post::answer(server, &head, body, addr).await.map(Full::new), None);
     }
     match check_upgrade(server, &request) {
         Err(refusal) => (refusal.answer(), None),
@@ -74,7 +89,6 @@ impl Accepted {
 
 /// Why a request is not upgraded.
 enum Refusal {
-    NotFound,
     Origin,
     Method,
     Version,
@@ -85,7 +99,6 @@ enum Refusal {
 impl Refusal {
     fn answer(&self) -> Answer {
         match self {
-            Self::NotFound => text(StatusCode::NOT_FOUND, "not found"),
             Self::Origin => text(StatusCode::FORBIDDEN, "this origin may not connect"),
             Self::Method => text(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened by GET"),
             Self::Version => {
@@ -106,28 +119,22 @@ impl Refusal {
     }
 }
 
-async fn answer_plain<B>(server: &Inner, request: &Request<B>) -> Answer {
-    if let (Some(files), &Method::GET) = (&server.files, request.method())
-        && let Some(file) = files.read(request.uri().path()).await
-    {
-        let mut response = Response::new(Full::new(file.body));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
-        return response;
-    }
-    if !is_ours(server, request) || server.files.is_some() {
-        return text(StatusCode::NOT_FOUND, "not found");
-    }
-    let mut response = text(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint");
-    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    response
+async fn file(files: &Files, path: &str) -> Answer {
+    let Some(file) = files.read(path).await else { return text(StatusCode::NOT_FOUND, "not found") };
+    let mut answer = Response::new(Full::new(file.body));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+    answer
+}
+
+fn no_upgrade() -> Answer {
+    let mut answer = text(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint");
+    answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    answer
 }
 
 /// Whether the request is one that RFC 6455, section 4.2.1 asks for, of a page that may connect.
 fn check_upgrade<B>(server: &Inner, request: &Request<B>) -> Result<Accepted, Refusal> {
     let headers = request.headers();
-    if !is_ours(server, request) {
-        return Err(Refusal::NotFound);
-    }
     if let Err(origin) = server.origins.check(headers) {
         tracing::warn!(
             origin = shown(&origin, 128),

@@ -5,6 +5,8 @@
 //! ([`Server::in_memory`]). [`Hub`] knows all sessions.
 
 mod auth;
+#[cfg(feature = "axum")]
+mod axum;
 mod builder;
 mod contract;
 mod files;
@@ -14,6 +16,8 @@ mod hub;
 mod info;
 #[cfg(feature = "introspect")]
 mod introspect;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod listen;
 mod logins;
 mod origin;
@@ -29,5 +33,7 @@ pub use hub::{Audience, Hub};
 pub use info::IntoInfo;
 #[cfg(feature = "introspect")]
 pub use introspect::Introspection;
+#[cfg(feature = "jwt")]
+pub use jwt::{Jwt, JwtKey};
 pub use listen::{Bound, Serve, ServeError};
 pub use server::Server;

@@ -65,12 +65,7 @@ pub(crate) trait RequestBody: Body<Data: Send, Error: Into<BoxError>> + Send {}
 
 impl<B: Body<Data: Send, Error: Into<BoxError>> + Send> RequestBody for B {}
 
-/// Whether a request of this method, on the server's path and no upgrade, is answered here.
-pub(crate) fn takes(server: &Inner, method: &Method) -> bool {
-    server.post && matches!(*method, Method::POST | Method::OPTIONS)
-}
-
-/// Answers a request that is no upgrade, and is on the server's path.
+/// Answers a request that is no upgrade and no GET, and is on the server's path.
 pub(crate) async fn answer<B: RequestBody>(
     server: &Arc<Inner>,
     head: &Parts,

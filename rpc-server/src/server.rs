@@ -133,7 +133,7 @@ impl Server {
     }
 
     /// Speaks to a peer over a byte stream whose upgrade to a WebSocket is done, as any other HTTP stack does it, until
-    /// the session ends. Whether it is JSON or MessagePack is told by the first packet.
+    /// the session ends. Whether it is the native protocol in JSON or MessagePack, or JSON-RPC, is told by the first packet.
     ///
     /// # Errors
     ///
@@ -142,8 +142,21 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let transport = WebSocket::new(End::Server, stream, &[], self.0.config.max_packet as usize).await;
-        session::run(&self.0, transport, Arrival { peer, subprotocol: None, user: None }).await
+        self.speak(stream, &[], Arrival { peer, subprotocol: None, user: None }).await
+    }
+
+    /// Speaks WebSocket over `stream`, the first bytes of which have been `read` already, until the session ends.
+    pub(crate) async fn speak<S>(
+        &self,
+        stream: S,
+        read: &[u8],
+        arrival: Arrival,
+    ) -> Result<CloseReason, ServeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let transport = WebSocket::new(End::Server, stream, read, self.0.config.max_packet as usize).await;
+        session::run(&self.0, transport, arrival).await
     }
 
     /// A connection to this server without a network, for tests: hand it to `Client::over`.

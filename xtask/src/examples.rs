@@ -11,8 +11,8 @@ use crate::{
     repo::Repo,
 };
 
-/// The examples that show what they have to show and exit when called with `--once`.
-const ONCE: [&str; 1] = ["quickstart"];
+/// The examples that show what they have to show and exit when called with `--once`, with the features that they need.
+const ONCE: [(&str, &[&str]); 2] = [("quickstart", &[]), ("axum", &["--features", "axum"])];
 
 /// The examples that serve until they are ended, with the arguments that make them take a free port.
 const SERVERS: [(&str, &[&str]); 1] = [("conformance", &["--listen", "127.0.0.1:0", "--profile", "test"])];
@@ -22,17 +22,19 @@ const GENERATORS: [&str; 1] = ["quickstart-rpc"];
 
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
     let examples = examples(repo);
-    for name in ONCE {
+    for (name, features) in ONCE {
         if !examples.contains(&name) {
             return Err(Failure::Rule(format!("there is no example `{name}`")));
         }
-        command::run(command::cargo(&repo.root).args(["run", "--example", name, "--", "--once"]))?;
+        command::run(
+            command::cargo(&repo.root).args(["run", "--example", name]).args(features).args(["--", "--once"]),
+        )?;
     }
     for (name, args) in SERVERS {
         serve(repo, name, args)?;
     }
     let known = |name: &str| {
-        ONCE.contains(&name)
+        ONCE.iter().any(|(once, _)| *once == name)
             || GENERATORS.contains(&name)
             || SERVERS.iter().any(|(server, _)| *server == name)
     };
