@@ -32,6 +32,9 @@ pub use trunkline_server::{
     Audience, Authenticator, Bound, Credentials, Heartbeat, Hub, Serve, ServeError, Server, ServerBuilder,
     Unauthenticated,
 };
+#[cfg(feature = "jwt")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
+pub use trunkline_server::{Jwt, JwtKey};
 
 /// The result of a method that has no typed error of its own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

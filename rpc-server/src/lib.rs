@@ -20,8 +20,11 @@ mod introspect;
 mod jwt;
 mod listen;
 mod logins;
+mod meters;
 mod origin;
 mod post;
+#[cfg(feature = "prometheus")]
+mod prometheus;
 mod server;
 mod session;
 mod shutdown;
