@@ -4,6 +4,8 @@
 
 mod acceptance;
 mod auth;
+#[cfg(feature = "axum")]
+mod axum;
 mod bad_input;
 mod by_hand;
 mod clock;

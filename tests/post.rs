@@ -20,10 +20,10 @@ use trunkline::{Connection, Credentials, Error, Registration, Result, Server, Se
 use crate::raw::{serve, within};
 
 /// One request and its answer: status, head, body.
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -32,7 +32,7 @@ impl Answer {
     }
 }
 
-async fn send(addr: SocketAddr, request: &str, headers: &str, body: &[u8]) -> Answer {
+pub(crate) async fn send(addr: SocketAddr, request: &str, headers: &str, body: &[u8]) -> Answer {
     let head = format!("{request} HTTP/1.1\r\nhost: chat.example\r\nconnection: close\r\n{headers}\r\n");
     raw(addr, &[head.as_bytes(), body].concat()).await
 }
@@ -54,9 +54,11 @@ async fn post(addr: SocketAddr, media: &str, headers: &str, body: &[u8]) -> Answ
     send(addr, "POST /", &headers, body).await
 }
 
-async fn call(addr: SocketAddr, headers: &str, method: &str, params: Value) -> Value {
-    let body = json!({ "jsonrpc": "2.0", "id": "x", "method": method, "params": params });
-    let answer = post(addr, "application/json", headers, body.to_string().as_bytes()).await;
+/// The answer to a call by POST to `path`.
+pub(crate) async fn call(addr: SocketAddr, path: &str, headers: &str, method: &str, params: Value) -> Value {
+    let body = json!({ "jsonrpc": "2.0", "id": "x", "method": method, "params": params }).to_string();
+    let headers = format!("content-type: application/json\r\ncontent-length: {}\r\n{headers}", body.len());
+    let answer = send(addr, &format!("POST {path}"), &headers, body.as_bytes()).await;
     assert_eq!(answer.status, 200, "{}", answer.head);
     assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
     answer.json()
@@ -93,7 +95,7 @@ fn auth(creds: &Credentials) -> Result<Option<User>> {
 async fn a_document_goes_in_and_one_comes_out() {
     let addr = serve(&build(Server::builder())).await;
     assert_eq!(
-        call(addr, "", "sum", json!([10, 20])).await,
+        call(addr, "/", "", "sum", json!([10, 20])).await,
         json!({ "jsonrpc": "2.0", "id": "x", "result": 30 })
     );
     let answer = post(
@@ -217,12 +219,15 @@ async fn pages_of_other_origins_are_refused_and_allowed_ones_can_read() {
 #[tokio::test]
 async fn the_credential_is_a_header() {
     let addr = serve(&build(Server::builder().auth(auth))).await;
-    assert_eq!(call(addr, "authorization: Bearer tok-ada\r\n", "whoami", json!([])).await["result"], "ada");
+    assert_eq!(
+        call(addr, "/", "authorization: Bearer tok-ada\r\n", "whoami", json!([])).await["result"],
+        "ada"
+    );
     for headers in ["", "authorization: Bearer wrong\r\n", "cookie: token=tok-ada\r\n"] {
-        assert_eq!(call(addr, headers, "whoami", json!([])).await["error"]["code"], -32003, "{headers}");
-        assert_eq!(call(addr, headers, "sum", json!([1, 2])).await["result"], 3, "{headers}");
+        assert_eq!(call(addr, "/", headers, "whoami", json!([])).await["error"]["code"], -32003, "{headers}");
+        assert_eq!(call(addr, "/", headers, "sum", json!([1, 2])).await["result"], 3, "{headers}");
     }
-    assert_eq!(call(addr, "", "rpc.login", json!(["tok-ada"])).await["result"]["user"], "ada");
+    assert_eq!(call(addr, "/", "", "rpc.login", json!(["tok-ada"])).await["result"]["user"], "ada");
     let down = post(addr, "application/json", "authorization: Bearer down\r\n", b"{}").await;
     assert_eq!(down.status, 503);
     assert!(down.head.contains("retry-after: 1") && !down.head.contains("canary"), "{}", down.head);
@@ -238,7 +243,7 @@ async fn the_credential_is_a_header() {
 async fn failed_logins_are_counted_here_too() {
     let addr = serve(&build(Server::builder().auth(auth).failed_logins_per_minute(2))).await;
     for _ in 0..2 {
-        call(addr, "authorization: Bearer wrong\r\n", "sum", json!([1, 2])).await;
+        call(addr, "/", "authorization: Bearer wrong\r\n", "sum", json!([1, 2])).await;
     }
     let answer = post(addr, "application/json", "authorization: Bearer wrong\r\n", b"{}").await;
     assert_eq!(answer.status, 429);
@@ -249,7 +254,7 @@ async fn failed_logins_are_counted_here_too() {
 async fn a_call_sees_where_it_came_from_and_may_end_its_request() {
     let server = build(Server::builder());
     let addr = serve(&server).await;
-    assert_eq!(call(addr, "", "from", json!([])).await["result"], "127.0.0.1");
+    assert_eq!(call(addr, "/", "", "from", json!([])).await["result"], "127.0.0.1");
     let body = br#"{"jsonrpc":"2.0","id":1,"method":"kick"}"#;
     let answer = post(addr, "application/json", "", body).await;
     assert_eq!((answer.status, &answer.body[..]), (429, &b"enough"[..]));

@@ -39,16 +39,26 @@ pub(crate) enum End {
 
 impl Raw {
     pub(crate) async fn connect(addr: std::net::SocketAddr, subprotocol: &str) -> Self {
-        let mut request = format!("ws://{addr}/").into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", subprotocol.parse().unwrap());
-        let stream = TcpStream::connect(addr).await.unwrap();
-        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
-        Self(socket)
+        Self::at(addr, "/", subprotocol).await
+    }
+
+    /// A WebSocket on this path; without a subprotocol if it is empty.
+    pub(crate) async fn at(addr: std::net::SocketAddr, path: &str, subprotocol: &str) -> Self {
+        let headers = [("sec-websocket-protocol", subprotocol)];
+        Self::with_headers(addr, path, headers.iter().filter(|(_, value)| !value.is_empty())).await
     }
 
     /// A WebSocket without a subprotocol, whose request had these headers too.
     pub(crate) async fn bare(addr: std::net::SocketAddr, headers: &[(&'static str, &str)]) -> Self {
-        let mut request = format!("ws://{addr}/").into_client_request().unwrap();
+        Self::with_headers(addr, "/", headers).await
+    }
+
+    async fn with_headers<'a>(
+        addr: std::net::SocketAddr,
+        path: &str,
+        headers: impl IntoIterator<Item = &'a (&'static str, &'a str)>,
+    ) -> Self {
+        let mut request = format!("ws://{addr}{path}").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
