@@ -27,16 +27,14 @@ use crate::{
 /// Turns a trait into a service: something to implement, to serve, and to call from afar.
 ///
 /// ```text
-/// /// Rooms to talk in.
 /// #[service]
 /// pub trait Chat {
-///     /// The names of all rooms.
-///     #[method(public, idempotent)]
-///     async fn rooms(&self) -> Vec<String>;
+///     /// Enters a room under a name.
+///     async fn join(&self, conn: Connection, room: String, name: String) -> Result<(), ChatError>;
 ///
-///     /// Says something to everybody in a room.
-///     #[method(requires = is("member"), rate_limit = "5/10s")]
-///     async fn say(&self, user: User, room: String, text: String) -> Result<Message, ChatError>;
+///     /// Says something, once one has joined: five times in ten seconds.
+///     #[method(requires = has("name"), rate_limit = "5/10s")]
+///     async fn say(&self, conn: Connection, text: String) -> Message;
 /// }
 /// ```
 ///
@@ -46,8 +44,9 @@ use crate::{
 ///   `Send + Sync + 'static`, and so are its futures `Send`. A method may have a default body.
 /// - **`ChatServer<T>`**, which serves any `T: Chat`: `ChatServer::new(rooms)`. Like `Chat`, it is
 ///   there without Trunkline's feature `server` too: it is generic, and costs nothing where nobody uses it.
-/// - **`ChatClient`**, with a function for each method: `ChatClient::new(&client).say("lobby", "hi").await`. Extractors are
-///   not among its arguments, a `String` is passed as anything that becomes one, and everything else by value.
+/// - **`ChatClient`**, with a function for each method: `ChatClient::new(&client).say("hi").await`. Extractors are not among
+///   its arguments. What the trait takes as a `String` is passed as anything that becomes one, and everything else by value
+///   and as it is: an `Option<String>` as `Some("hi".to_owned())`, and a param with `#[default(..)]` too.
 /// - **`ChatClient::SCHEMA`** by the trait `Service`: the same as constant data, for the dispatcher and for generators.
 ///
 /// # Keys
@@ -68,7 +67,7 @@ use crate::{
 ///   are known by their names; any other type that implements `FromCall` needs `#[extract]` before it.
 /// - A **param** travels, by its place or by its name. Its type is one under [`macro@data`] or one that Trunkline knows. A
 ///   type of yours that happens to be called `User` is one with `#[param]`. `#[default(1)]` gives the value of a param that
-///   was left out, and an `Option` that was left out is `None`.
+///   was left out, as TypeScript and untyped clients may, and an `Option` that was left out is `None`.
 /// - The **body** is all params as one value: `#[body] order: Order`. There can be no param beside it.
 ///
 /// # What it refuses
@@ -124,7 +123,7 @@ pub fn method(_: TokenStream, item: TokenStream) -> TokenStream {
 /// pub enum ChatError {
 ///     #[error("there is no room {room}")]
 ///     NoSuchRoom { room: String },
-///     #[error("internal")]
+///     #[error(transparent)]
 ///     #[other]
 ///     Other(trunkline::Error),
 /// }
@@ -160,7 +159,8 @@ pub fn method(_: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// With `#[data(error)]`, `NoSuchRoom { room }` travels as `{ "code": "NO_SUCH_ROOM", "data": { "room": … } }`, and clients
 /// match on the variant. A variant with `#[other]` holds the one error that is not the application's, a
-/// `trunkline::Error`: it travels as such, `?` makes it from one, and TypeScript does not see it. A variant cannot be called
+/// `trunkline::Error`: it travels as such, `?` makes it from one, and TypeScript does not see it. What another crate fails with
+/// becomes one by `ResultExt::or_internal`, as in `std::fs::read(path).or_internal()?`. A variant cannot be called
 /// like one of the ten codes that Trunkline itself answers with, such as `Internal` or `Unavailable`.
 #[proc_macro_attribute]
 pub fn data(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -1,20 +1,28 @@
 // What README.md takes for granted: the chat of its examples, as it would be generated.
 import type { Call, CallOptions, ServiceDef } from "trunkline";
 
-export type Message = { id: number; from: string; text: string };
+export type ChatError = {
+  code: "NO_SUCH_ROOM";
+  data: { room: string };
+};
 
-export type ChatError = { code: "NO_SUCH_ROOM"; data: { room: string } } | { code: "CLOSED" };
+export type Message = {
+  from: string;
+  text: string;
+};
 
 export interface Chat {
-  say(room: string, text: string, options?: CallOptions): Call<Message, ChatError>;
-  history(room: string, limit?: number, options?: CallOptions): Call<Message[], ChatError>;
+  /** Enters a room under a name. */
+  join(room: string, name: string, options?: CallOptions): Call<void, ChatError>;
+  /** Says something, once one has joined: five times in ten seconds. */
+  say(text: string, options?: CallOptions): Call<Message>;
 }
 
 export const Chat: ServiceDef<Chat> = {
   name: "Chat",
-  hash: "46a23d996c12a25b",
+  hash: "b169f042e6ef863a",
   methods: {
-    say: { p: ["room", "text"] },
-    history: { p: ["room", "limit"], i: 1 },
+    join: { p: ["room", "name"] },
+    say: { p: ["text"] },
   },
 };
