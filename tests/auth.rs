@@ -537,3 +537,28 @@ async fn no_token_is_in_any_log_error_or_debug_form() {
     let conn: Connection = server.hub().connections().remove(0);
     assert!(!format!("{conn:?}").contains(CANARY));
 }
+
+#[cfg(feature = "jwt")]
+#[tokio::test]
+async fn a_json_web_token_logs_in() {
+    // Of the secret below, about `ada` with the role `admin`, until the year 2286.
+    const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhZGEiLCJleHAiOjk5OTk5OTk5OTksInJvbGUiOiJhZG1pbiJ9.b027QuvsVKUYGFXWzewqkU2JQ1V8nZUKfbbDwss44UQ";
+    let server = Server::builder()
+        .service(GamesServer::new(Arcade))
+        .auth(trunkline::Jwt::hs256("a secret of at least 32 bytes, please"))
+        .build()
+        .unwrap();
+    let addr = serve(&server).await;
+    let mut raw = Raw::hello(addr, HELLO).await;
+    let (signed, signature) = TOKEN.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{}", signature.chars().rev().collect::<String>());
+    raw.text(&format!(r#"[3,1,"rpc.login",0,["{forged}"]]"#)).await;
+    assert_eq!(code(&raw.receive().await.unwrap()), "UNAUTHENTICATED");
+    raw.text(&format!(r#"[3,3,"rpc.login",0,["{TOKEN}"]]"#)).await;
+    assert!(raw.receive().await.unwrap().starts_with(r#"[5,3,0,{"#));
+    raw.text(r#"[3,5,"administer",0,[]]"#).await;
+    assert_eq!(raw.receive().await.unwrap(), r#"[5,5,0,"done"]"#);
+    let by_header =
+        Client::builder(format!("ws://{addr}")).header("Authorization", format!("Bearer {TOKEN}"));
+    assert_eq!(by_header.connect().await.unwrap().user().as_deref(), Some("ada"));
+}

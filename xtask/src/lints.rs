@@ -7,7 +7,7 @@ use crate::{
 
 /// The sets that users choose between, besides the default. Path dependencies are linted along with the contract.
 const FEATURE_SETS: [&str; 5] =
-    ["", "client", "server", "client,server", "client,server,schema,introspect,codegen,chrono,uuid"];
+    ["", "client", "server", "client,server", "client,server,schema,axum,introspect,codegen,jwt,chrono,uuid"];
 
 /// Every target of every package, with default features.
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
