@@ -45,6 +45,8 @@ pub struct ServerBuilder {
     head_timeout: Duration,
     #[cfg(feature = "introspect")]
     introspection: Option<Introspection>,
+    #[cfg(feature = "prometheus")]
+    metrics_path: Option<String>,
     problem: Option<ConfigError>,
 }
 
@@ -109,6 +111,8 @@ impl ServerBuilder {
             head_timeout: Duration::from_secs(10),
             #[cfg(feature = "introspect")]
             introspection: None,
+            #[cfg(feature = "prometheus")]
+            metrics_path: None,
             problem: None,
         }
     }
@@ -347,6 +351,31 @@ impl ServerBuilder {
         self.note(told)
     }
 
+    /// Serves the numbers of this process for Prometheus by GET on this path, for example `/metrics`: nowhere unless set. Everybody
+    /// who reaches the server reads them there; they name services and methods, and no user. What is counted is in
+    /// `docs/operations.md`.
+    ///
+    /// Installs the recorder of the process for the crate `metrics`, before anything is counted. If the application has
+    /// installed another, [`Self::build`] fails.
+    #[cfg(feature = "prometheus")]
+    pub fn metrics(self, path: impl Into<String>) -> Self {
+        let path = path.into();
+        let valid = match path.starts_with('/') {
+            true => Ok(()),
+            false => Err(ConfigError(format!("the path of the metrics, `{path}`, begins with `/`"))),
+        };
+        let mut this = self.record_metrics();
+        this.metrics_path = Some(path);
+        this.note(valid)
+    }
+
+    /// Counts and measures as [`Self::metrics`] does, and leaves it to the application where [`Server::metrics`] is served.
+    #[cfg(feature = "prometheus")]
+    pub fn record_metrics(self) -> Self {
+        let installed = crate::prometheus::install().map(drop);
+        self.note(installed)
+    }
+
     /// Pings clients: every 25 s with 10 s to answer unless set.
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.heartbeat = heartbeat;
@@ -458,6 +487,8 @@ impl ServerBuilder {
         #[cfg(feature = "introspect")]
         let router = introspected(router, self.introspection, &services)?;
         Ok(Server(Arc::new(Inner {
+            #[cfg(feature = "prometheus")]
+            metrics_path: self.metrics_path,
             contract: Contract::new(services),
             router: Arc::new(router),
             logins,

@@ -11,6 +11,7 @@ use trunkline_core::{Subprotocol, shown};
 
 use crate::{
     files::Files,
+    meters,
     post::{self, RequestBody},
     server::Inner,
 };
@@ -31,6 +32,10 @@ pub(crate) async fn answer<B: RequestBody>(
     request: Request<B>,
     addr: Option<SocketAddr>,
 ) -> (Answer, Option<Upgrade>) {
+    #[cfg(feature = "prometheus")]
+    if server.metrics_path.as_deref() == Some(request.uri().path()) && request.method() == Method::GET {
+        return (metrics(), None);
+    }
     let wants_file = request.method() == Method::GET && !wants_upgrade(request.headers());
     match &server.files {
         Some(files) if wants_file => (file(files, request.uri().path()).await, None),
@@ -53,7 +58,11 @@ pub(crate) async fn answer_ours<B: RequestBody>(
         return (post::answer(server, &head, body, addr).await.map(Full::new), None);
     }
     match check_upgrade(server, &request) {
-        Err(refusal) => (refusal.answer(), None),
+        Err(refusal) => {
+            let answer = refusal.answer();
+            meters::refused(answer.status());
+            (answer, None)
+        }
         Ok(accepted) => {
             let on_upgrade = hyper::upgrade::on(&mut request);
             let headers = std::mem::take(request.headers_mut());
@@ -123,6 +132,16 @@ async fn file(files: &Files, path: &str) -> Answer {
     let Some(file) = files.read(path).await else { return text(StatusCode::NOT_FOUND, "not found") };
     let mut answer = Response::new(Full::new(file.body));
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+    answer
+}
+
+/// The numbers of this process, as Prometheus reads them.
+#[cfg(feature = "prometheus")]
+fn metrics() -> Answer {
+    let mut answer = Response::new(Full::new(crate::prometheus::text().unwrap_or_default().into()));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -16,6 +16,7 @@ use trunkline_peer::{CallHead, Connection, ConnectionId, FromCall, Host, LinkErr
 use crate::{
     hooks::{Hooks, SessionHooks},
     info::Infos,
+    meters::{Counted, Standing},
 };
 
 /// The sessions of one server. Cheap to clone, and usable from any task; a method has it injected by naming it.
@@ -25,6 +26,7 @@ pub struct Hub(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     last_id: AtomicU64,
+    pending: AtomicUsize,
     sessions: RwLock<Sessions>,
     hooks: Arc<Hooks>,
     infos: Option<Infos>,
@@ -44,6 +46,7 @@ struct Session {
     conn: Connection,
     hooks: Option<SessionHooks>,
     failed_logins: u32,
+    counted: Counted,
 }
 
 /// How many revocations are remembered for those who are logging in meanwhile.
@@ -90,6 +93,17 @@ impl Hub {
         Audience { hub: self.clone(), user: None, found: self.connections() }
     }
 
+    /// How many connections were accepted and are no sessions yet: they are at TLS, the upgrade, or the hello.
+    pub fn pending(&self) -> usize {
+        self.0.pending.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection as pending until the result is dropped.
+    pub(crate) fn arrive(&self) -> Pending {
+        self.0.pending.fetch_add(1, Ordering::Relaxed);
+        Pending { hub: self.clone(), _counted: Counted::new(Standing::Pending) }
+    }
+
     pub(crate) fn next_id(&self) -> ConnectionId {
         ConnectionId(self.0.last_id.fetch_add(1, Ordering::Relaxed) + 1)
     }
@@ -97,7 +111,8 @@ impl Hub {
     /// Knows `conn` until the result is dropped, and tells the hooks that it is there. Must be called within a runtime.
     pub(crate) fn register(&self, conn: &Connection, failed_logins: u32) -> Registered {
         let hooks = SessionHooks::new(&self.0.hooks);
-        let session = Session { conn: conn.clone(), hooks: hooks.clone(), failed_logins };
+        let counted = Counted::new(Standing::Connected);
+        let session = Session { conn: conn.clone(), hooks: hooks.clone(), failed_logins, counted };
         self.write().all.insert(conn.id(), session);
         if let Some(hooks) = &hooks {
             hooks.connected(conn);
@@ -192,7 +207,8 @@ impl Host for Hub {
         let Some(user) = conn.user() else { return };
         let mut sessions = self.write();
         // A session that ended meanwhile must not come back.
-        let Some(session) = sessions.all.get(&conn.id()) else { return };
+        let Some(session) = sessions.all.get_mut(&conn.id()) else { return };
+        session.counted.set(Standing::Authenticated);
         let hooks = session.hooks.clone();
         let ids = sessions.by_user.entry(user.id().to_owned()).or_default();
         if !ids.contains(&conn.id()) {
@@ -205,7 +221,11 @@ impl Host for Hub {
     }
 
     fn logged_out(&self, conn: &Connection, user: &User) {
-        self.write().forget_user(user.id(), conn.id());
+        let mut sessions = self.write();
+        sessions.forget_user(user.id(), conn.id());
+        if let Some(session) = sessions.all.get_mut(&conn.id()) {
+            session.counted.set(Standing::Connected);
+        }
     }
 
     fn failed(&self, conn: &Connection, error: LinkError) {
@@ -296,6 +316,19 @@ impl Revocations {
             self.latest.pop_front();
         }
         self.latest.push_back(user);
+    }
+}
+
+/// A connection that is no session yet.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    hub: Hub,
+    _counted: Counted,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.hub.0.pending.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

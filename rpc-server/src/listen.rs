@@ -21,6 +21,7 @@ use trunkline_peer::{End, PeerInfo, WebSocket};
 
 use crate::{
     http::{self, Upgrade},
+    meters::{Measured, Phase},
     server::{Inner, Server},
     session::{self, Arrival},
     shutdown::{self, Stop, stopped},
@@ -161,6 +162,7 @@ impl Bound {
 async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr, stop: watch::Receiver<Stop>) {
     // What is sent is gathered already; a delay would only add to it.
     let _ = stream.set_nodelay(true);
+    let pending = server.hub.arrive();
     // Boxed, so that the memory of these phases does not stay with the session.
     let started = Box::pin(async {
         let (transport, arrival) = tokio::select! {
@@ -169,7 +171,9 @@ async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr, sto
         }?;
         session::login(&server, transport, arrival, stopped(stop.clone())).await.ok()
     });
-    if let Some(started) = started.await {
+    let started = started.await;
+    drop(pending);
+    if let Some(started) = started {
         started.run(|| stop.borrow().reason()).await;
     }
 }
@@ -180,8 +184,10 @@ async fn upgrade(
     stream: TcpStream,
     addr: SocketAddr,
 ) -> Option<(WebSocket<TcpStream>, Arrival)> {
+    let measured = Measured::begin();
     let upgrade = requests(Arc::clone(server), stream, addr).await?;
     let (stream, read) = upgraded(upgrade.on_upgrade).await?;
+    measured.end(Phase::Upgrade);
     let transport = WebSocket::new(End::Server, stream, &read, server.config.max_packet as usize).await;
     let peer = PeerInfo::new(addr).headers(&upgrade.headers);
     Some((transport, Arrival { peer, subprotocol: upgrade.subprotocol, user: None }))

@@ -26,6 +26,7 @@ use trunkline_peer::{
 use crate::{
     auth::{Auth, Credentials},
     hub::Hub,
+    meters::{self, Judged},
 };
 
 /// How often logging in may fail.
@@ -83,6 +84,19 @@ impl Logins {
 
     /// Judges credentials; `claimed` is who the client says it is. Whoever shows nothing at all has not failed.
     pub(crate) async fn judge(&self, creds: Credentials, claimed: Option<&str>) -> Result<User, Refused> {
+        let attempt = creds.is_an_attempt();
+        let judged = self.ask(creds, claimed).await;
+        match &judged {
+            Ok(_) => meters::judged(Judged::Accepted),
+            Err(Refused::Unknown) if !attempt => {}
+            Err(Refused::Unknown) => meters::judged(Judged::Unknown),
+            Err(Refused::Throttled(_)) => meters::judged(Judged::Throttled),
+            Err(Refused::Failed(_)) => meters::judged(Judged::Failed),
+        }
+        judged
+    }
+
+    async fn ask(&self, creds: Credentials, claimed: Option<&str>) -> Result<User, Refused> {
         let (attempt, from) = (creds.is_an_attempt(), Source::of(creds.peer(), claimed));
         if attempt && let Some(wait) = from.iter().filter_map(|source| self.failures.wait(source)).max() {
             return Err(Refused::Throttled(wait));
@@ -263,7 +277,11 @@ impl Dispatch for LoginService {
                 return Err(Error::unauthenticated().into());
             }
             let shown = call.body()?;
-            call.reply(self.login(&conn, shown).await)
+            let answer = self.login(&conn, shown).await;
+            if method == REFRESH {
+                meters::refreshed(answer.is_ok());
+            }
+            call.reply(answer)
         })
     }
 }

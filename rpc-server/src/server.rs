@@ -49,6 +49,9 @@ pub(crate) struct Inner {
     pub(crate) shutdown_grace: Duration,
     pub(crate) stop: watch::Sender<Stop>,
     pub(crate) hub: Hub,
+    /// Where the numbers of the process are served.
+    #[cfg(feature = "prometheus")]
+    pub(crate) metrics_path: Option<String>,
 }
 
 impl Server {
@@ -60,6 +63,14 @@ impl Server {
     /// All sessions of this server.
     pub fn hub(&self) -> Hub {
         self.0.hub.clone()
+    }
+
+    /// The numbers of this process as Prometheus reads them (version 0.0.4 of its text format): for an application that serves them
+    /// itself, where its users cannot see them. `None` if no server of the process has called
+    /// [`ServerBuilder::metrics`] or [`ServerBuilder::record_metrics`].
+    #[cfg(feature = "prometheus")]
+    pub fn metrics(&self) -> Option<String> {
+        crate::prometheus::text()
     }
 
     /// The services, in the order in which they were added.

@@ -20,6 +20,7 @@ use crate::{
     hub::Registered,
     listen::ServeError,
     logins::{Logins, Refused, millis_until},
+    meters::{self, Measured, Phase},
     server::Inner,
     shutdown::stopped,
 };
@@ -44,8 +45,10 @@ pub(crate) async fn run<T: Transport>(
     transport: T,
     arrival: Arrival,
 ) -> Result<CloseReason, ServeError> {
+    let pending = server.hub.arrive();
     let stop = server.stop.subscribe();
     let started = Box::pin(login(server, transport, arrival, stopped(stop.clone()))).await?;
+    drop(pending);
     Ok(started.run(|| stop.borrow().reason()).await)
 }
 
@@ -57,16 +60,24 @@ pub(crate) async fn login<T: Transport>(
     stop: impl Future<Output = CloseReason>,
 ) -> Result<Started<T>, ServeError> {
     let deadline = after(server.login_timeout);
+    let measured = Measured::begin();
     let welcomed = tokio::select! {
         biased;
         reason = stop => Err(Some(reason)),
         welcomed = welcome(server, &mut transport, &arrival, deadline) => welcomed,
     };
     let reason = match welcomed {
-        Ok(accepted) => return Ok(start(server, transport, arrival.peer, accepted, deadline)),
+        Ok(accepted) => {
+            measured.end(Phase::Login);
+            return Ok(start(server, transport, arrival.peer, accepted, deadline));
+        }
         Err(Some(reason)) => reason,
-        Err(None) => return Err(ServeError::NoSession(CloseReason::abnormal())),
+        Err(None) => {
+            meters::hung_up(CloseCode::ABNORMAL);
+            return Err(ServeError::NoSession(CloseReason::abnormal()));
+        }
     };
+    meters::hung_up(reason.code);
     hang_up(transport, reason.clone()).await;
     Err(ServeError::NoSession(reason))
 }
