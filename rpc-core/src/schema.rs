@@ -9,6 +9,11 @@ use crate::wire::Described;
 /// ```ignore
 /// let schema = <ChatClient as trunkline::Service>::SCHEMA;
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the client of a service",
+    label = "not a generated client",
+    note = "name the `…Client` that `#[service]` makes of a trait: `ChatClient` for a trait `Chat`"
+)]
 pub trait Service {
     /// What the trait under `#[service]` says.
     const SCHEMA: &'static ServiceSchema;

@@ -36,11 +36,19 @@ impl<T: ?Sized> Described for T {}
 /// A type that may travel as a parameter, as a result, or inside one.
 ///
 /// Do not implement it by hand: `#[trunkline::data]` on your type does, together with everything that it needs. A type of
-/// another crate travels inside a newtype of yours.
+/// another crate travels as a field of yours that says what it is on the wire:
+///
+/// ```ignore
+/// #[data]
+/// pub struct Wait(#[data(as = f64)] #[serde(with = "seconds")] pub std::time::Duration);   // a module `seconds` of yours
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel",
     label = "this type cannot be sent",
-    note = "put `#[trunkline::data]` on `{Self}` if it is yours, or wrap it in a newtype that has `#[trunkline::data]`"
+    note = "put `#[trunkline::data]` on `{Self}` if it is yours",
+    note = "if it is another crate's, make it a field of a type of yours, with `#[data(as = String)]`, which says what it is on the \
+            wire, and `#[serde(with = \"…\")]` where its own serde traits write something else or are missing",
+    note = "put `#[extract]` before an argument that the server finds in the head of the call, by `trunkline::FromCall`"
 )]
 pub trait Wire: Serialize + DeserializeOwned + Described + Send + 'static {}
 

@@ -57,12 +57,10 @@ pub(crate) struct MethodKeys {
     pub(crate) idempotent: Option<Ident>,
     pub(crate) oneway: Option<Ident>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) getter: Option<Ident>,
 }
 
 impl MethodKeys {
-    const KNOWN: &[&str] =
-        &["alias", "requires", "rate_limit", "public", "idempotent", "oneway", "timeout", "getter"];
+    const KNOWN: &[&str] = &["alias", "requires", "rate_limit", "public", "idempotent", "oneway", "timeout"];
 
     /// Takes our attributes out of `attrs`.
     pub(crate) fn take(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Self {
@@ -85,8 +83,7 @@ impl MethodKeys {
             "timeout" => set(&mut self.timeout, key, duration(key, input)?),
             "public" => set(&mut self.public, key, flag(key, input)?),
             "idempotent" => set(&mut self.idempotent, key, flag(key, input)?),
-            "oneway" => set(&mut self.oneway, key, flag(key, input)?),
-            _ => set(&mut self.getter, key, flag(key, input)?),
+            _ => set(&mut self.oneway, key, flag(key, input)?),
         });
     }
 }
@@ -164,14 +161,16 @@ pub(crate) struct ArgKeys {
 }
 
 impl ArgKeys {
-    pub(crate) const KNOWN: &[&str] = &["extract", "param", "body", "default", "pipelined"];
+    pub(crate) const KNOWN: &[&str] = &["extract", "param", "body", "default"];
+    /// Read only to be refused by name: a later version brings it.
+    const LATER: &[&str] = &["pipelined"];
     /// What Rust allows besides.
     pub(crate) const LINTS: &[&str] = &["allow", "deny", "expect", "forbid", "warn"];
 
     /// Takes our attributes out of `attrs`.
     pub(crate) fn take(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Self {
         let mut keys = Self::default();
-        for attr in attrs.extract_if(.., |attr| is_one_of(attr, Self::KNOWN)) {
+        for attr in attrs.extract_if(.., |attr| is_one_of(attr, Self::KNOWN) || is_one_of(attr, Self::LATER)) {
             let read = keys.read(&attr);
             errors.take(read);
         }

@@ -15,6 +15,12 @@ use crate::{connection::Connection, guard::Guard, trace::TraceContext};
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A service that can be called by the number of its methods. `#[service]` implements it for `…Server`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be served as it is",
+    label = "not a service",
+    note = "pass the `…Server` that `#[service]` makes of a trait, with your type in it: `ChatServer::new(rooms)` for a trait \
+            `Chat`"
+)]
 pub trait Dispatch: Send + Sync + 'static {
     /// What the service is.
     fn schema(&self) -> &'static ServiceSchema;

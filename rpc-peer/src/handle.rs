@@ -35,8 +35,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "no calls go through `{Self}`",
     label = "neither a client nor a connection",
-    note = "build a stub over a `trunkline::Client`, a `trunkline::Connection`, or a `Handle` that they lend: \
-            `ChatClient::new(&client)`"
+    note = "build a stub over a `trunkline::Client` or a `trunkline::Connection`, as in `ChatClient::new(&client)`"
 )]
 pub trait AsHandle {
     /// The way to the driver.

@@ -24,14 +24,14 @@ fn every_key_of_a_method_is_read_and_other_attributes_stay() {
     let mut attrs: Vec<Attribute> = vec![
         parse_quote!(#[doc = "Adds."]),
         parse_quote!(#[method(alias = "add", requires = is("vip") | any([a, b]), public, idempotent)]),
-        parse_quote!(#[trunkline::method(alias("plus", "sum"), timeout = "5s", oneway, getter)]),
+        parse_quote!(#[trunkline::method(alias("plus", "sum"), timeout = "5s", oneway)]),
     ];
     let (keys, mistakes) = method(&mut attrs);
     assert_eq!(mistakes, [""; 0]);
     assert_eq!(keys.aliases.iter().map(LitStr::value).collect::<Vec<_>>(), ["add", "plus", "sum"]);
     assert_eq!(keys.timeout, Some(Duration::from_secs(5)));
     assert!(keys.requires.is_some() && keys.public.is_some() && keys.idempotent.is_some());
-    assert!(keys.oneway.is_some() && keys.getter.is_some());
+    assert!(keys.oneway.is_some());
     assert_eq!(attrs.len(), 1);
 }
 
@@ -59,8 +59,8 @@ fn each_mistake_is_reported_and_the_rest_is_read() {
     assert_eq!(
         mistakes,
         [
-            "unknown key `publik`: #[method] knows `alias`, `requires`, `rate_limit`, `public`, `idempotent`, `oneway`, \
-             `timeout` and `getter`",
+            "unknown key `publik`: #[method] knows `alias`, `requires`, `rate_limit`, `public`, `idempotent`, `oneway` \
+             and `timeout`",
             "`timeout` is text: write `timeout = \"10s\"`",
             "`oneway` takes no value: write it alone, or leave it out",
             "`alias` is text: write `alias = \"add\"`",

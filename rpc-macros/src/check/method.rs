@@ -1,7 +1,7 @@
 //! The rules for one method.
 
 use syn::{
-    Expr, FnArg, GenericParam, Ident, Lit, Pat, Receiver, ReceiverKind, ReturnType, Safety, Signature,
+    BinOp, Expr, FnArg, GenericParam, Ident, Lit, Pat, Receiver, ReceiverKind, ReturnType, Safety, Signature,
 };
 
 use super::types;
@@ -66,12 +66,6 @@ fn check_attributes(method: &Method, errors: &mut Errors) {
                        a whole trait";
         errors.push(attr, message);
     }
-    if let Some(key) = &method.keys.getter {
-        errors.push(
-            key,
-            "`getter` is not available in this version: leave it out, and clients call the method",
-        );
-    }
     if let (Some(_), Some(key)) = (&method.keys.oneway, &method.keys.idempotent) {
         let message = "a oneway method is never sent again, for no missing answer tells that it was lost: remove \
                        `idempotent`, or `oneway`";
@@ -80,14 +74,40 @@ fn check_attributes(method: &Method, errors: &mut Errors) {
 }
 
 fn check_guard(method: &Method, errors: &mut Errors) {
-    if let Some(Expr::Lit(literal)) = &method.keys.requires {
-        let message = match &literal.lit {
-            Lit::Str(name) => {
-                format!("a guard is made by a function: write `requires = is({:?})`", name.value())
+    match &method.keys.requires {
+        Some(Expr::Lit(literal)) => {
+            let message = match &literal.lit {
+                Lit::Str(name) => {
+                    format!("a guard is made by a function: write `requires = is({:?})`", name.value())
+                }
+                _ => "a guard is made by a function: write `requires = is(\"key\")`".to_owned(),
+            };
+            errors.push(literal, message);
+        }
+        Some(guard) => check_guards(guard, errors),
+        None => {}
+    }
+}
+
+/// What looks like a guard and is none, as far as operators and parentheses go.
+fn check_guards(guard: &Expr, errors: &mut Errors) {
+    match guard {
+        Expr::Binary(both) => {
+            check_guards(&both.left, errors);
+            match both.op {
+                BinOp::And(_) => errors.push(both.op, "guards are no `bool`s: join them with `&`"),
+                BinOp::Or(_) => errors.push(both.op, "guards are no `bool`s: join them with `|`"),
+                _ => {}
             }
-            _ => "a guard is made by a function: write `requires = is(\"key\")`".to_owned(),
-        };
-        errors.push(literal, message);
+            check_guards(&both.right, errors);
+        }
+        Expr::Unary(negated) => check_guards(&negated.expr, errors),
+        Expr::Paren(inner) => check_guards(&inner.expr, errors),
+        Expr::Group(inner) => check_guards(&inner.expr, errors),
+        Expr::Closure(closure) => {
+            errors.push(closure, "a closure becomes a guard by a function: write `guard_fn(|conn| …)`");
+        }
+        _ => {}
     }
 }
 

@@ -4,6 +4,8 @@ use trunkline::{Result, service};
 trait Chat {
     #[method(getter)]
     async fn count(&self) -> u64;
+    #[method(stream)]
+    async fn numbers(&self) -> Vec<u64>;
     fn summarise(&self) -> impl Stream<Item = String> + Send;
     async fn listen(&self) -> Result<impl Stream<Item = String>>;
     async fn watch(&self, room: String) -> Result<Subscription<String>>;

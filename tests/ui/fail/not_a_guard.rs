@@ -13,6 +13,18 @@ trait Numbered {
 }
 
 #[service]
+trait Joined {
+    #[method(requires = has("x") && !(is("y") || is("z")))]
+    async fn say(&self);
+}
+
+#[service]
+trait Closed {
+    #[method(requires = is("x") & |conn| conn.user().is_some())]
+    async fn say(&self);
+}
+
+#[service]
 trait Loud {
     #[method(requires = String::new())]
     async fn scream(&self);
