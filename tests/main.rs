@@ -20,6 +20,7 @@ mod lazy;
 mod lifecycle;
 mod limits;
 mod log;
+mod metrics;
 mod operator;
 mod params;
 mod post;

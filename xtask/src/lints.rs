@@ -6,8 +6,13 @@ use crate::{
 };
 
 /// The sets that users choose between, besides the default. Path dependencies are linted along with the contract.
-const FEATURE_SETS: [&str; 5] =
-    ["", "client", "server", "client,server", "client,server,schema,axum,introspect,codegen,jwt,chrono,uuid"];
+const FEATURE_SETS: [&str; 5] = [
+    "",
+    "client",
+    "server",
+    "client,server",
+    "client,server,schema,axum,introspect,codegen,jwt,prometheus,chrono,uuid",
+];
 
 /// Every target of every package, with default features.
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
