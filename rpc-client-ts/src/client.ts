@@ -12,10 +12,11 @@ import { type AppError, failed, RpcError, reason } from "./error.ts";
 import { json } from "./json.ts";
 import { type Close, Link, subprotocol } from "./link.ts";
 import { understand } from "./outcome.ts";
-import { FAIL, type Failure, type Hello, type Welcome } from "./protocol.ts";
+import { decode, FAIL, type Failure, type Head, type Hello, NOTIFY, type Welcome } from "./protocol.ts";
 import { type MethodDef, type Revival, type ServiceDef, stub } from "./service.ts";
 import { CANCELLED, DEFAULTS, type Outcome, Session } from "./session.ts";
 import type { SocketClass } from "./socket.ts";
+import { after, MAX_TIMER, type Timer } from "./timer.ts";
 
 /** What is settled when a client is made; everything has a default. */
 export interface ClientOptions {
@@ -56,6 +57,9 @@ export interface Client extends AsyncDisposable {
   /**
    * The stub of a service: an object with its methods. The same one each time.
    *
+   * Make it before the connection is open, best right behind `connect`: only then can the server tell that the generated file is
+   * of another version. It works later as well.
+   *
    * ```ts
    * const chat = client.service(Chat);
    * await chat.say("lobby", "hi");
@@ -64,9 +68,9 @@ export interface Client extends AsyncDisposable {
   service<S>(def: ServiceDef<S>): S;
   /**
    * Calls a method by its name on the wire, without generated code. `params` are an array by position or an object by name;
-   * what the result is, is not checked.
+   * what the result is, is not checked, and any typed error is expected.
    */
-  call<T = unknown, E extends AppError = never>(method: string, params?: unknown, options?: CallOptions): Call<T, E>;
+  call<T = unknown, E extends AppError = AppError>(method: string, params?: unknown, options?: CallOptions): Call<T, E>;
   /** Listens to what the server sends by the name `event`. The result stops listening. */
   on<T = unknown>(event: string, listener: (value: T) => void): () => void;
   /** Tells of each change of {@link Client.state}, of the last one with the reason. The result stops it. */
@@ -109,6 +113,11 @@ const NAME = "trunkline-ts 0.1.0";
 
 type Listener = (...args: never[]) => void;
 
+/** A head as the server will read it, and a copy, because it may be sent much later. Throws if it is none. */
+function asRead(head: Head): Head {
+  return decode(json, json.frame([NOTIFY, "", head]))[2] as Head;
+}
+
 class Connection implements Client {
   readonly ready: Promise<void>;
   state: State = "connecting";
@@ -117,12 +126,12 @@ class Connection implements Client {
   readonly #codec: Codec;
   readonly #session: Session;
   readonly #stubs = new Map<unknown, unknown>();
-  readonly #hashes: Record<string, string> = {};
+  #hashes: Record<string, string> | undefined;
   /** By the name of the event; those of the state by none. */
   readonly #listeners = new Map<string | undefined, Set<Listener>>();
   #link: Link | undefined;
   #token: string | undefined;
-  #patience: ReturnType<typeof setTimeout> | undefined;
+  #patience: Timer;
   #accept!: () => void;
   #reject!: (error: Error) => void;
 
@@ -141,7 +150,7 @@ class Connection implements Client {
 
   service<S>(def: ServiceDef<S>): S {
     if (!this.#stubs.has(def)) {
-      this.#hashes[def.name] = def.hash;
+      this.#hashes = { ...this.#hashes, [def.name]: def.hash };
       this.#stubs.set(
         def,
         stub(def, (name, params, options, method) => this.#call(name, params, options, method, def)),
@@ -179,7 +188,7 @@ class Connection implements Client {
       this.#end({ code: 1006, reason: `no connection within ${connectTimeout / 1000} seconds` });
       this.#link?.close(1000);
     };
-    this.#patience = setTimeout(late, connectTimeout);
+    this.#patience = after(connectTimeout, late);
     try {
       const Socket = WebSocket ?? (await platformSocket());
       this.#token = (typeof token === "function" ? await token() : token) ?? undefined;
@@ -202,7 +211,7 @@ class Connection implements Client {
       token: this.#token,
       js: 1,
       limits: DEFAULTS,
-      services: this.#stubs.size > 0 ? this.#hashes : undefined,
+      services: this.#hashes,
     };
   }
 
@@ -214,11 +223,9 @@ class Connection implements Client {
       return;
     }
     clearTimeout(this.#patience);
-    const stale = Object.keys(services).filter((name) => Object.hasOwn(this.#hashes, name));
-    if (stale.length > 0) {
-      console.warn(
-        `trunkline: the generated file with ${stale.join(", ")} is not of the server's version: generate it again`,
-      );
+    const stale = Object.keys(services).join(", ");
+    if (stale) {
+      console.warn(`trunkline: the generated file with ${stale} is not of the server's version: generate it again`);
     }
     this.user = user;
     this.#session.attach(link, limits);
@@ -299,18 +306,17 @@ class Connection implements Client {
         const encoded =
           params === undefined ? undefined : this.#codec.encode(params, method?.x && revival?.revive?.write);
         signal?.addEventListener("abort", abort);
-        const t = told === Infinity ? undefined : told;
+        const t = told && told < Infinity ? MAX_TIMER : undefined;
         giveUp = this.#session.call({
           method: name,
           params: encoded,
           oneway: method?.k === 1,
           timeout,
-          // As it is now: it may be sent much later.
-          head: t || meta ? { t, m: meta && JSON.parse(JSON.stringify(meta)) } : undefined,
+          head: t || meta ? asRead({ t, m: meta }) : undefined,
           end,
         });
       } catch (error) {
-        end([FAIL, { code: "INVALID_ARGUMENT", message: `the parameters cannot be encoded: ${reason(error)}` }]);
+        end([FAIL, { code: "INVALID_ARGUMENT", message: `the call cannot be encoded: ${reason(error)}` }]);
       }
     });
   }

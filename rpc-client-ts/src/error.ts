@@ -10,24 +10,27 @@ export interface AppError {
   readonly data?: unknown;
 }
 
+const CODES = [
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+] as const;
+
 /** The codes of errors that are not the application's, with the names and meanings of gRPC's. */
-export type Code =
-  | "CANCELLED"
-  | "UNKNOWN"
-  | "INVALID_ARGUMENT"
-  | "DEADLINE_EXCEEDED"
-  | "NOT_FOUND"
-  | "ALREADY_EXISTS"
-  | "PERMISSION_DENIED"
-  | "RESOURCE_EXHAUSTED"
-  | "FAILED_PRECONDITION"
-  | "ABORTED"
-  | "OUT_OF_RANGE"
-  | "UNIMPLEMENTED"
-  | "INTERNAL"
-  | "UNAVAILABLE"
-  | "DATA_LOSS"
-  | "UNAUTHENTICATED";
+export type Code = (typeof CODES)[number];
 
 /** What every failed call tells. */
 interface Base extends Error {
@@ -42,7 +45,7 @@ interface Base extends Error {
 interface App<E extends AppError> extends Base {
   readonly kind: "app";
   readonly code: E["code"];
-  readonly data: E extends { readonly data: infer D } ? D : undefined;
+  readonly data: "data" extends keyof E ? E["data"] : undefined;
   readonly retryAfterMs?: undefined;
   readonly reference?: undefined;
 }
@@ -109,7 +112,7 @@ export function failed(method: string, failure: Failure, cause?: unknown): RpcEr
   const { code, message, retry_ms, ref, executed } = failure;
   return new RpcError({
     kind: "rpc",
-    code: CODES.includes(code) ? code : "UNKNOWN",
+    code: CODES.includes(code as Code) ? code : "UNKNOWN",
     method,
     maybeExecuted: executed === true,
     message: message || code,
@@ -123,22 +126,3 @@ export function failed(method: string, failure: Failure, cause?: unknown): RpcEr
 export function reason(error: unknown): string {
   return error instanceof Error ? error.message : `${error}`;
 }
-
-const CODES: readonly string[] = [
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-] satisfies Code[];

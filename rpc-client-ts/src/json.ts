@@ -20,7 +20,8 @@ export const json: Codec<string> = {
   },
 
   frame(fields, payload) {
-    const text = JSON.stringify(fields);
+    // A head may have large integers.
+    const text = json.encode(fields);
     return payload === undefined ? text : `${text.slice(0, -1)},${payload}]`;
   },
 
@@ -63,7 +64,8 @@ function findComma(frame: string, at: number): number {
     } else if (char === "[" || char === "{") depth++;
     else if (char === "]" || char === "}") depth--;
     else if (char === "," && depth === 1 && ++fields === at) return i;
-    if (depth > 65 || (depth === 2 && i > MAX_HEAD + 1024)) throw new Broken("bad head: too large or too deep");
+    if (depth > 65 || (depth === 2 && i > MAX_HEAD + 1024))
+      throw new Broken("bad head: it takes more than 16 KiB or is nested more than 64 deep");
   }
   return -1;
 }

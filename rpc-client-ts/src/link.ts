@@ -1,5 +1,5 @@
 /**
- * A link: one socket, from the hello to the close. It shakes hands, answers pings, notices silence, and turns packets into
+ * A link: one socket, from the hello to the close. It shakes hands, notices silence, and turns packets into
  * frames for the session, which outlives it.
  *
  * A browser closes with 1000 or 3000 to 4999 only. Where `docs/protocol.md` says 1003, for a packet of the wrong kind, and
@@ -7,9 +7,10 @@
  */
 
 import { Broken, type Codec, MAX_FRAMES, type Packet } from "./codec.ts";
-import { decode, type Frame, HELLO, type Hello, PING, PONG, WELCOME, type Welcome } from "./protocol.ts";
+import { decode, type Frame, HELLO, type Hello, WELCOME, type Welcome } from "./protocol.ts";
 import { DEFAULTS, type Outlet, type Session } from "./session.ts";
 import type { Socket, SocketEvent } from "./socket.ts";
+import { after, type Timer } from "./timer.ts";
 
 /** Why a connection ended. */
 export interface Close {
@@ -31,7 +32,7 @@ export interface LinkUser {
 
 /** The state of one socket. */
 export class Link implements Outlet {
-  /** Resolves when the socket is closed. */
+  /** Resolves when the socket is closed, or a second after this side has closed it. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #codec: Codec;
@@ -41,7 +42,9 @@ export class Link implements Outlet {
   #welcomed = false;
   #ended = false;
   #heardAt = 0;
-  #silence: ReturnType<typeof setTimeout> | undefined;
+  /** Of the silence until the end, then of the wait for the socket. */
+  #timer: Timer;
+  #gone!: () => void;
   /** What the socket has said of its failure. */
   #trouble = "";
 
@@ -65,8 +68,14 @@ export class Link implements Outlet {
       setTimeout(() => this.#end({ code: 1006, reason: this.#trouble }), 1000);
     });
     this.closed = new Promise((resolve) => {
-      for (const type of ["close", "error"]) socket.addEventListener(type, () => resolve());
+      this.#gone = resolve;
     });
+    for (const type of ["close", "error"]) {
+      socket.addEventListener(type, () => {
+        if (this.#ended) clearTimeout(this.#timer);
+        this.#gone();
+      });
+    }
   }
 
   send(packet: Packet): void {
@@ -79,8 +88,11 @@ export class Link implements Outlet {
 
   /** Ends the link. What was sent before still arrives. */
   close(code: number, reason = ""): void {
+    if (this.#ended) return;
     this.#end({ code, reason });
     this.#socket.close(code, reason);
+    // A peer that does not read any more does not answer either.
+    this.#timer = after(1000, this.#gone);
   }
 
   #open(): void {
@@ -97,20 +109,16 @@ export class Link implements Outlet {
   #take(packet: Packet): void {
     this.#heardAt = performance.now();
     let count = 0;
-    let ping: number | undefined;
     try {
       if (typeof packet !== typeof this.#codec.join([])) throw new Broken("bad kind of packet (1003)");
-      if (packet.length > DEFAULTS.packet) throw new Broken("too large a packet (1009)");
+      if (this.#codec.size(packet) > DEFAULTS.packet) throw new Broken("too large a packet (1009)");
       for (const bytes of this.#codec.split(packet)) {
         if (++count > MAX_FRAMES) throw new Broken("too many frames in a packet");
         const frame = decode(this.#codec, bytes);
         if (!this.#welcomed) this.#welcome(frame);
-        else if (frame[0] === PING) ping = frame[1];
         else this.#session.handle(frame);
         if (this.#ended) return;
       }
-      // One answer is enough for many.
-      if (ping !== undefined) this.send(this.#codec.frame([PONG, ping]));
     } catch (error) {
       const { code, message } = error instanceof Broken ? error : new Broken("bad frame");
       this.close(code, message);
@@ -130,13 +138,13 @@ export class Link implements Outlet {
   #watch(patience: number): void {
     const left = this.#heardAt + patience - performance.now();
     if (left <= 0) this.close(4410, "nothing was heard from the server");
-    else this.#silence = setTimeout(() => this.#watch(patience), Math.min(left, 2 ** 31 - 1));
+    else this.#timer = after(left, () => this.#watch(patience));
   }
 
   #end(close: Close): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#silence);
+    clearTimeout(this.#timer);
     this.#user.ended(close);
   }
 }

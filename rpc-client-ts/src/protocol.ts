@@ -134,7 +134,7 @@ function isWhole(value: unknown): value is number {
 }
 
 const isMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+  Object.prototype.toString.call(value) === "[object Object]";
 
 /** A map whose keys, where they are there, have values of such letters; `!` says that a key has to be there. */
 const map =
@@ -169,23 +169,25 @@ const CHECKS: Record<string, Check> = {
   w: map({ v: "n!", session: "s!", user: "s", ping_ms: "n", limits: "l", services: "m" }),
 };
 
-/** The fields behind the kind, a letter for each; `*` is a payload. */
-const FIELDS: Record<number, string> = {
-  [WELCOME]: "w",
-  [REQUEST]: "ish*",
-  [NOTIFY]: "sh*",
-  [OK]: "iv*",
-  [ERROR]: "iv*",
-  [FAIL]: "if",
-  [ITEM]: "iv*",
-  [CANCEL]: "i",
-  [CREDIT]: "inn",
-  [RELEASE]: "aN",
-  [BROKEN]: "nf",
-  [PUBLICATION]: "ssns*",
-  [POSITION]: "ssnn",
-  [ACK]: "n",
-  [PING]: "n",
-  [PONG]: "n",
-  [GOAWAY]: "m",
-};
+/** The fields behind the kind, a letter for each, by the number of the kind; `*` is a payload. A server sends no hello. */
+const FIELDS: readonly (string | undefined)[] = [
+  undefined,
+  undefined,
+  "w",
+  "ish*",
+  "sh*",
+  "iv*",
+  "iv*",
+  "if",
+  "iv*",
+  "i",
+  "inn",
+  "aN",
+  "nf",
+  "ssns*",
+  "ssnn",
+  "n",
+  "n",
+  "n",
+  "m",
+];

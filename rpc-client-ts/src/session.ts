@@ -15,10 +15,13 @@ import {
   type Limits,
   NOTIFY,
   OK,
+  PING,
+  PONG,
   REQUEST,
   unavailable,
   WELCOME,
 } from "./protocol.ts";
+import { after, MAX_TIMER, type Timer } from "./timer.ts";
 
 /** How a call ended: with a value, with a typed error, or with an error of Trunkline's own. */
 export type Outcome = [kind: typeof OK | typeof ERROR, value: Payload] | [kind: typeof FAIL, failure: Failure];
@@ -50,9 +53,7 @@ interface Pending {
   readonly request: Request;
   /** When it ends at the latest, on the clock of `performance.now`. */
   readonly deadline: number;
-  readonly timer: ReturnType<typeof setTimeout> | undefined;
-  /** What its frame takes at most, in bytes. */
-  readonly bound: number;
+  readonly timer: Timer;
   /** Its id, once it has been sent. */
   id?: number;
 }
@@ -67,8 +68,8 @@ export class Session {
   readonly #unsent = new Set<Pending>();
   /** Requests that the peer has not answered; `undefined` for one that was given up here, which the peer still counts. */
   readonly #sent = new Map<number, Pending | undefined>();
-  /** Cancellations and refusals, which go before calls. */
-  readonly #urgent: Packet[] = [];
+  /** Frames that go before calls: cancellations and refusals by the ids of their requests, the newest pong by 0. */
+  readonly #urgent = new Map<number, Packet>();
   #lastId: number;
   #lastPeerId = 0;
   #awake = false;
@@ -83,14 +84,11 @@ export class Session {
 
   /** Makes a call, which ends at once if it can never be sent. The result gives it up. */
   call(request: Request): () => void {
-    const { method, params, head, timeout } = request;
-    const beside = head ? this.#codec.size(this.#codec.encode(head)) : 0;
-    const size = params === undefined ? 0 : this.#codec.size(params);
+    const { head, timeout } = request;
     const failure =
       this.#ended ??
       (timeout > 0 ? undefined : LATE) ??
-      tooLarge("what is sent beside the parameters", beside, MAX_HEAD) ??
-      tooLarge("the call", size, this.#limits.packet);
+      (head && this.#tooLarge("what is sent beside the parameters", this.#codec.encode(head), MAX_HEAD));
     if (failure) {
       request.end([FAIL, failure]);
       return () => {};
@@ -99,9 +97,7 @@ export class Session {
     const pending: Pending = {
       request,
       deadline: performance.now() + timeout,
-      timer: timeout < Infinity ? setTimeout(expire, Math.min(timeout, MAX_TIMER)) : undefined,
-      // A character of the name takes six bytes if it has to be escaped; id, deadline and brackets take less than the rest.
-      bound: size + beside + method.length * 6 + 64,
+      timer: after(timeout, expire),
     };
     this.#unsent.add(pending);
     this.#wake();
@@ -163,6 +159,9 @@ export class Session {
       case REQUEST:
         this.#refuseRequest(frame[1], frame[3]);
         break;
+      case PING:
+        this.#urge(0, [PONG, frame[1]]);
+        break;
       case WELCOME:
         throw new Broken("a second welcome");
       // The others belong to what this version does not have, and have no effect.
@@ -182,8 +181,8 @@ export class Session {
     if (id % 2 === 1 || id <= this.#lastPeerId) throw new Broken("bad id of a request");
     this.#lastPeerId = id;
     const message = unavailable(head) ?? "this client serves no methods";
-    this.#urge([FAIL, id, { code: "UNIMPLEMENTED", message }]);
-    if (this.#urgent.length > MAX_URGENT) throw new Broken("the server does not read", 4431);
+    this.#urge(id, [FAIL, id, { code: "UNIMPLEMENTED", message }]);
+    if (this.#urgent.size > MAX_URGENT) throw new Broken("the server does not read", 4431);
   }
 
   #giveUp(pending: Pending, failure: Failure): void {
@@ -193,14 +192,14 @@ export class Session {
     } else {
       if (this.#sent.get(id) !== pending) return;
       this.#sent.set(id, undefined);
-      this.#urge([CANCEL, id]);
+      this.#urge(id, [CANCEL, id]);
     }
     finish(pending, [FAIL, { ...failure, executed: id !== undefined }]);
     this.#wake();
   }
 
-  #urge(fields: readonly unknown[]): void {
-    this.#urgent.push(this.#codec.frame(fields));
+  #urge(id: number, fields: readonly unknown[]): void {
+    this.#urgent.set(id, this.#codec.frame(fields));
     this.#wake();
   }
 
@@ -226,15 +225,19 @@ export class Session {
 
   /** The next frame, if there is one that may be sent and takes no more than `room`. */
   #next(room: number): Packet | undefined {
-    const [urgent] = this.#urgent;
-    if (urgent !== undefined) return this.#codec.size(urgent) > room ? undefined : this.#urgent.shift();
+    for (const [id, frame] of this.#urgent) {
+      if (this.#codec.size(frame) > room) return undefined;
+      this.#urgent.delete(id);
+      return frame;
+    }
     for (const pending of this.#unsent) {
       const { oneway } = pending.request;
       const full = this.#sent.size >= this.#limits.in_flight || this.#lastId >= MAX_ID;
-      if ((full && !oneway) || pending.bound > room) break;
-      this.#unsent.delete(pending);
+      if (full && !oneway) break;
       const frame = this.#write(pending, this.#lastId + 2);
-      const failure = tooLarge("the call", this.#codec.size(frame), this.#limits.packet);
+      const failure = this.#tooLarge("the call", frame, this.#limits.packet);
+      if (!failure && this.#codec.size(frame) > room) break;
+      this.#unsent.delete(pending);
       if (failure) finish(pending, [FAIL, failure]);
       else if (oneway) finish(pending, [OK, () => undefined]);
       else this.#sent.set((pending.id = this.#lastId += 2), pending);
@@ -245,22 +248,23 @@ export class Session {
 
   #write({ request, deadline }: Pending, id: number): Packet {
     const { method, params, oneway, head = 0 } = request;
-    const left = Math.max(0, Math.ceil(deadline - performance.now()));
+    const left = Math.ceil(Math.max(0, Math.min(deadline - performance.now(), MAX_TIMER)));
     const fields: unknown[] = oneway ? [NOTIFY, method] : [REQUEST, id, method];
     if (head || params !== undefined) fields.push(head && head.t !== undefined ? { ...head, t: left } : head);
     return this.#codec.frame(fields, params);
+  }
+
+  /** Why something cannot be sent, if it takes more than `most` bytes. */
+  #tooLarge(what: string, packet: Packet, most: number): Failure | undefined {
+    const size = this.#codec.size(packet);
+    if (size <= most) return undefined;
+    return { code: "INVALID_ARGUMENT", message: `${what} takes ${size} bytes and the peer accepts ${most}` };
   }
 }
 
 function finish({ timer, request }: Pending, outcome: Outcome): void {
   clearTimeout(timer);
   request.end(outcome);
-}
-
-/** Why something cannot be sent, if it takes more than `most` bytes. */
-function tooLarge(what: string, size: number, most: number): Failure | undefined {
-  if (size <= most) return undefined;
-  return { code: "INVALID_ARGUMENT", message: `${what} takes ${size} bytes and the peer accepts ${most}` };
 }
 
 /** The failure of a call that its maker gives up before it is sent. */
@@ -276,9 +280,6 @@ const FILL = 16 << 10;
 
 /** The largest id. */
 const MAX_ID = Number.MAX_SAFE_INTEGER;
-
-/** The longest time that a timer can take, in milliseconds. */
-const MAX_TIMER = 2 ** 31 - 1;
 
 /** How many answers may wait for a server that calls and does not read. */
 const MAX_URGENT = 8192;

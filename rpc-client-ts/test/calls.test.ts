@@ -322,11 +322,13 @@ test("there has to be time for a call", async () => {
 
 test("a call that is too large fails here", async () => {
   const { client, socket } = await connected({}, [2, { v: 1, session: "s", limits: { packet: 2000 } }]);
-  const r = await client.call("say", ["x".repeat(2000)]).result();
+  const large = client.call("say", ["x".repeat(2000)]).result();
+  await turn();
+  const r = await large;
   expect(r).toMatchObject({
     error: {
       code: "INVALID_ARGUMENT",
-      message: "the call takes 2004 bytes and the peer accepts 2000",
+      message: "the call takes 2018 bytes and the peer accepts 2000",
       maybeExecuted: false,
     },
   });
@@ -381,6 +383,31 @@ test("what is sent beside the parameters has a limit", async () => {
   });
   const odd = await client.call("a", [], { meta: { trace: 1n } }).result();
   expect(odd).toMatchObject({ error: { code: "INVALID_ARGUMENT" } });
+});
+
+test("what a server would not take beside the parameters fails here", async () => {
+  const { client, socket } = await connected();
+  const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
+  for (const meta of [{ a: deep(63) }, { a: Number.NaN }, [1] as never]) {
+    const r = await client.call("a", [], { meta }).result();
+    expect(r).toMatchObject({ error: { code: "INVALID_ARGUMENT", maybeExecuted: false } });
+  }
+  client.call("a", undefined, { meta: { a: deep(62) } }).result();
+  client.call("b", undefined, { meta: { big: 1e17, text: "12345678901234567" }, timeout: 1e20 }).result();
+  client.call("c", undefined, { timeout: 0.5 }).result();
+  await turn();
+  expect((socket.sent[0] as string).split("\n").slice(1)).toEqual([
+    '[3,3,"b",{"t":2147483647,"m":{"big":1e+17,"text":"12345678901234567"}}]',
+    '[3,5,"c",{"t":1}]',
+  ]);
+});
+
+test("a number that is not finite arrives as null in JSON", async () => {
+  const { client, socket } = await connected();
+  const call = client.call<number[]>("ratios");
+  await turn();
+  socket.receive([5, 1, 0, [1, Number.NaN, Infinity]]);
+  expect(await call).toEqual([1, null, null]);
 });
 
 test("an integer that JavaScript would round fails its call", async () => {

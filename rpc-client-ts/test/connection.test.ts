@@ -179,6 +179,25 @@ describe("the end", () => {
     expect(socket.closed).toBeDefined();
   });
 
+  test("comes as late as wished", async () => {
+    for (const connectTimeout of [Infinity, 1e20]) {
+      const { client } = await dial({ connectTimeout });
+      await vi.advanceTimersByTimeAsync(1e8);
+      expect(client.state).toBe("connecting");
+      void client.close();
+    }
+  });
+
+  test("comes by close within a second, also if the server does not read any more", async () => {
+    const { client } = await connected();
+    const closed = vi.fn();
+    void client.close().then(closed);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(closed).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(closed).toHaveBeenCalled();
+  });
+
   test("comes by close: what was sent before still arrives", async () => {
     const { client, socket } = await connected();
     const call = client.call("bye").result();
@@ -189,6 +208,7 @@ describe("the end", () => {
     socket.end(1000);
     await closed;
     await client.close();
+    expect(vi.getTimerCount()).toBe(0);
     expect(client.state).toBe("closed");
   });
 
@@ -273,7 +293,27 @@ describe("what the server may send", () => {
   test("a ping, of which the newest is answered", async () => {
     const { socket } = await connected();
     socket.receive([16, 1], [16, 2], [17, 9]);
+    await turn();
     expect(socket.frames()).toEqual([[17, 2]]);
+  });
+
+  test("pings while there is no room, of which the newest is answered once there is", async () => {
+    const { client, socket } = await connected();
+    socket.bufferedAmount = 1 << 20;
+    for (let token = 1; token <= 5; token++) {
+      socket.receive([16, token]);
+      await turn();
+    }
+    expect(socket.sent).toEqual([]);
+    const call = client.call("a");
+    socket.bufferedAmount = 0;
+    await vi.advanceTimersByTimeAsync(20);
+    expect(socket.frames()).toEqual([
+      [17, 5],
+      [3, 1, "a"],
+    ]);
+    socket.receive([5, 1]);
+    await call;
   });
 
   test("events, with one value each", async () => {
@@ -346,6 +386,16 @@ describe("what the server may send", () => {
     expect(warn.mock.calls[0]?.[0]).toContain("Chat");
     expect(client.state).toBe("open");
   });
+
+  test("no hash of a service whose stub is made after the hello", async () => {
+    const { client, socket } = await dial();
+    client.service({ name: "Chat", hash: "first", methods: {} });
+    socket.open();
+    client.service({ name: "Game", hash: "late", methods: {} });
+    socket.receive(WELCOME);
+    await turn();
+    expect(socket.frames()).toEqual([[1, expect.objectContaining({ services: { Chat: "first" } })]]);
+  });
 });
 
 describe("what the server may not send closes the connection:", () => {
@@ -382,6 +432,7 @@ describe("what the server may not send closes the connection:", () => {
     ["a deep head", `[5,1,${"[".repeat(100)}`],
     ["a large head", `[5,1,{"z":"${"x".repeat(20_000)}"},1]`],
     ["a packet beyond the limit", `[5,1,0,"${"x".repeat(1 << 20)}"]`],
+    ["a packet beyond the limit in bytes", `[5,1,0,"${"é".repeat(600_000)}"]`],
     ["too many frames", Array(4097).fill("[17,1]").join("\n")],
     ["very many line feeds", "\n".repeat(1 << 20)],
     ["a kind by a name of an object", '["constructor"]'],

@@ -114,11 +114,22 @@ test("what was thrown is looked at with isRpcError", () => {
 });
 
 test("calls without generated code say what they expect", () => {
-  expectTypeOf(client.call("add", [1, 2])).toEqualTypeOf<Call<unknown>>();
+  expectTypeOf(client.call("add", [1, 2])).toEqualTypeOf<Call<unknown, AppError>>();
   expectTypeOf(client.call<number>("add", [1, 2])).resolves.toEqualTypeOf<number>();
   expectTypeOf(client.call<number, ChatError>("add")).toEqualTypeOf<Call<number, ChatError>>();
   client.on<{ msg: string }>("announcement", (data) => expectTypeOf(data.msg).toEqualTypeOf<string>());
   client.on("announcement", (data) => expectTypeOf(data).toEqualTypeOf<unknown>());
+});
+
+test("a call without generated code may fail with any typed error", async () => {
+  const r = await client.call<number>("add", [1, 2]).result();
+  if (!r.ok) {
+    expectTypeOf(r.error.kind).toEqualTypeOf<"app" | "rpc">();
+    if (r.error.kind === "app") {
+      expectTypeOf(r.error.code).toEqualTypeOf<string>();
+      expectTypeOf(r.error.data).toEqualTypeOf<unknown>();
+    }
+  }
 });
 
 test("options may be undefined", () => {

@@ -73,6 +73,25 @@ describe.each(CODECS)("in $name", ({ codec }) => {
     });
   });
 
+  test("what one call says beside its parameters does not end the others", async () => {
+    const client = await connected({ codec });
+    const calls = client.service(Calls);
+    const neighbour = calls.sleep(`beside in ${codec.name} ${Math.random()}`, 300);
+    const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
+    const fine = [
+      { timeout: 1e20 },
+      { timeout: 0.5e9 + 0.5 },
+      { meta: { a: deep(62) } },
+      { meta: { a: 1e17, b: 2 ** 63 } },
+    ];
+    for (const options of fine) expect(await calls.add(1, 2, options).result()).toEqual({ ok: true, value: 3 });
+    for (const meta of [{ a: deep(63) }, { a: deep(70) }, { a: Number.NaN }, [] as never]) {
+      expect(await calls.add(1, 2, { meta }).result()).toMatchObject({ error: { code: "INVALID_ARGUMENT" } });
+    }
+    await neighbour;
+    expect(client.state).toBe("open");
+  });
+
   test("typed errors arrive as their variants", async () => {
     const failures = (await connected({ codec })).service(Failures);
     expect(await failures.fail("Not")).toBe(1);
