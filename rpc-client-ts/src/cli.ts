@@ -13,8 +13,10 @@ import { isRpcError } from "./error.ts";
 const USAGE = `Usage: trunkline gen <url> --out <file> [--check] [--token <token>]
 
   --out <file>      where the TypeScript goes; it is written only if it has changed
-  --check           write nothing, and fail if the file is not what the server has
-  --token <token>   the credential: the variable TRUNKLINE_TOKEN unless set`;
+  --check           write nothing, and fail with a diff if the file is not what the server has
+  --token <token>   the credential: the variable TRUNKLINE_TOKEN unless set
+
+The exit code is 0 when all is well, 1 when --check finds a stale file, 2 for everything else.`;
 
 /** Whether everything is as it should be. */
 async function gen(url: string, out: string, check: boolean, token: string | undefined): Promise<boolean> {
@@ -22,7 +24,8 @@ async function gen(url: string, out: string, check: boolean, token: string | und
   const old = await readFile(out, "utf8").catch(() => undefined);
   if (old === fresh) return true;
   if (check) {
-    console.error(`${out} is not what ${url} has: run the same without --check`);
+    const shown = old === undefined ? "there is no such file" : difference(old, fresh);
+    console.error(`${out} is not what ${url} has: run the same without --check\n${shown}`);
     return false;
   }
   await mkdir(dirname(out), { recursive: true });
@@ -30,6 +33,26 @@ async function gen(url: string, out: string, check: boolean, token: string | und
   console.log(`${out} written`);
   return true;
 }
+
+/** Where two texts differ, from the first such line to the last, cut after a few. */
+function difference(old: string, fresh: string): string {
+  const [before, after] = [old.split("\n"), fresh.split("\n")];
+  const start = before.findIndex((line, i) => line !== after[i]);
+  const from = start < 0 ? before.length : start;
+  while (Math.min(before.length, after.length) > from && before.at(-1) === after.at(-1)) {
+    before.pop();
+    after.pop();
+  }
+  const lines = (mark: string, lines: string[]) => {
+    const changed = lines.slice(from).map((line) => `${mark} ${line}`);
+    const more = changed.splice(SHOWN).length;
+    return more > 0 ? [...changed, `… and ${more} more lines`] : changed;
+  };
+  return [`line ${from + 1}`, ...lines("-", before), ...lines("+", after)].join("\n");
+}
+
+/** How many lines of each text are shown. */
+const SHOWN = 20;
 
 async function fetchTypes(url: string, token: string | undefined): Promise<string> {
   const client = connect(url, { token });
@@ -77,5 +100,5 @@ try {
   process.exitCode = await main();
 } catch (error) {
   console.error(`trunkline: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = error instanceof TypeError && "code" in error ? 2 : 1;
+  process.exitCode = 2;
 }

@@ -8,6 +8,7 @@
  */
 
 import { spawn } from "node:child_process";
+import { resolve } from "node:path";
 
 /** What to run, and when. */
 export interface TrunklineOptions {
@@ -25,6 +26,7 @@ export interface DevServer {
     add(paths: string | string[]): unknown;
     on(event: "all", listener: (event: string, path: string) => void): unknown;
   };
+  readonly config: { readonly root: string };
 }
 
 /** The plugin, as Vite takes it. */
@@ -43,7 +45,12 @@ export function trunkline({ run, watch = "src", cwd }: TrunklineOptions): Trunkl
     again = running;
     if (running) return;
     running = true;
-    spawn(run, { shell: true, stdio: "inherit", cwd }).on("close", () => {
+    const child = spawn(run, { shell: true, stdio: "inherit", cwd });
+    child.on("error", (error) => {
+      console.error(`trunkline: \`${run}\` could not be started: is \`cwd\` right? ${error.message}`);
+    });
+    // Comes also after an error.
+    child.on("close", () => {
       running = false;
       if (again) generate();
     });
@@ -51,8 +58,8 @@ export function trunkline({ run, watch = "src", cwd }: TrunklineOptions): Trunkl
   return {
     name: "trunkline",
     apply: "serve",
-    configureServer({ watcher }) {
-      watcher.add(watch);
+    configureServer({ watcher, config }) {
+      watcher.add([watch].flat().map((folder) => resolve(config.root, folder)));
       watcher.on("all", (_event, path) => {
         if (path.endsWith(".rs")) generate();
       });

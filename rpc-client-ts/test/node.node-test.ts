@@ -1,8 +1,7 @@
 /**
- * What there is in Node only: its WebSocket, the command line, the plugin for Vite.
+ * What there is in Node only: its WebSocket and the command line.
  */
 
-import { EventEmitter } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +11,6 @@ import { WebSocket as NodeWebSocket, WebSocketServer } from "ws";
 import packageJson from "../package.json" with { type: "json" };
 import { connect } from "../src/index.ts";
 import { platformSocket } from "../src/socket.node.ts";
-import { trunkline } from "../src/vite.ts";
 
 let folder: string;
 let server: WebSocketServer;
@@ -121,7 +119,19 @@ describe("the command line", () => {
     expect(await run("gen", url, "--out", out, "--check", "--token", "secret")).toBe(0);
     writeFileSync(out, "// by hand\n");
     expect(await run("gen", url, "--out", out, "--check")).toBe(1);
+    expect(printed).toContain("line 1\n- // by hand\n+ export {};\n");
     expect(readFileSync(out, "utf8")).toBe("// by hand\n");
+  });
+
+  test("shows where a stale file differs, and not much of it", async () => {
+    const lines = (...changed: string[]) => ["first", ...changed, "last", ""].join("\n");
+    answer = () => lines(...Array.from({ length: 100 }, (_, i) => `new ${i}`));
+    const out = join(folder, "rpc.ts");
+    writeFileSync(out, lines("old"));
+    expect(await run("gen", url, "--out", out, "--check")).toBe(1);
+    expect(printed).toContain("line 2\n- old\n+ new 0\n");
+    expect(printed).not.toMatch(/first|last|new 50/);
+    expect(printed).toMatch(/… and \d+ more lines/);
   });
 
   test("says what is missing", async () => {
@@ -130,31 +140,9 @@ describe("the command line", () => {
     expect(await run("gen", url, "--oops")).toBe(2);
     expect(await run("--help")).toBe(0);
     expect(printed).toContain("Usage: trunkline gen <url> --out <file>");
-    expect(await run("gen", url, "--out", join(folder, "rpc.ts"))).toBe(1);
+    expect(await run("gen", url, "--out", join(folder, "rpc.ts"))).toBe(2);
     expect(printed).toContain("does not give its types away");
-    expect(await run("gen", "ws://127.0.0.1:1", "--out", join(folder, "rpc.ts"))).toBe(1);
+    expect(await run("gen", "ws://127.0.0.1:1", "--out", join(folder, "rpc.ts"), "--check")).toBe(2);
     expect(printed).toContain("there is no connection");
-  });
-});
-
-describe("the plugin for Vite", () => {
-  test("generates at the start and on changes of Rust sources, many at once", async () => {
-    const log = join(folder, "log");
-    const watcher = Object.assign(new EventEmitter(), { add: vi.fn() });
-    const run = `echo run >> log && sleep 0.1`;
-    const plugin = trunkline({ run, watch: "../server/src", cwd: folder });
-    expect(plugin.apply).toBe("serve");
-    plugin.configureServer({ watcher });
-    expect(watcher.add).toHaveBeenCalledWith("../server/src");
-    const runs = () => (existsSync(log) ? readFileSync(log, "utf8").split("\n").length - 1 : 0);
-    await vi.waitFor(() => expect(runs()).toBe(1));
-    for (let i = 0; i < 5; i++) watcher.emit("all", "change", "server/src/lib.rs");
-    watcher.emit("all", "change", "web/src/main.ts");
-    await vi.waitFor(() => expect(runs()).toBe(2));
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    expect(runs()).toBe(2);
-    watcher.emit("all", "change", "web/src/main.ts");
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(runs()).toBe(2);
   });
 });
