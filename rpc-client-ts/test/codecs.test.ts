@@ -8,7 +8,7 @@ import { UnsafeInteger } from "../src/codec.ts";
 import { json } from "../src/json.ts";
 import { msgpack } from "../src/msgpack.ts";
 import { decode, OK, PING } from "../src/protocol.ts";
-import { below, pick, randomFrom, randomValue } from "./support/random.ts";
+import { below, pick, randomFrom, randomValue, spoil } from "./support/random.ts";
 
 const SEEDS = Array.from({ length: 500 }, (_, seed) => seed);
 
@@ -81,19 +81,6 @@ describe.each([{ codec: json as Codec }, { codec: msgpack as Codec }])("$codec.n
     });
   });
 });
-
-/** Changes a few places of a packet. */
-function spoil(random: () => number, packet: Packet): Packet {
-  if (typeof packet === "string") {
-    const chars = [...packet];
-    for (let i = 0; i < 3; i++)
-      chars[below(random, chars.length)] = pick(random, ["[", "]", '"', ",", "\\", "9", "", "\n", "e"]);
-    return chars.join("");
-  }
-  const bytes = packet.slice(0, below(random, 4) === 0 ? below(random, packet.length) : packet.length);
-  for (let i = 0; i < 3 && bytes.length > 0; i++) bytes[below(random, bytes.length)] = below(random, 256);
-  return bytes;
-}
 
 describe("JSON", () => {
   test("has no NaN and no infinity", () => {

@@ -2,6 +2,8 @@
  * Random values of everything that travels, from a seed that a failing test tells.
  */
 
+import type { Packet } from "../../src/codec.ts";
+
 /** Random numbers from 0 to 1, the same for the same seed (mulberry32, public domain). */
 export function randomFrom(seed: number): () => number {
   let state = seed;
@@ -95,4 +97,17 @@ export function randomValue(random: () => number, depth = 4): unknown {
     },
   ];
   return pick(random, depth > 0 ? [...leaves, ...branches] : leaves)();
+}
+
+/** Changes a few places of a packet. */
+export function spoil(random: () => number, packet: Packet): Packet {
+  if (typeof packet === "string") {
+    const chars = [...packet];
+    for (let i = 0; i < 3; i++)
+      chars[below(random, chars.length)] = pick(random, ["[", "]", '"', ",", "\\", "9", "", "\n", "e"]);
+    return chars.join("");
+  }
+  const bytes = packet.slice(0, below(random, 4) === 0 ? below(random, packet.length) : packet.length);
+  for (let i = 0; i < 3 && bytes.length > 0; i++) bytes[below(random, bytes.length)] = below(random, 256);
+  return bytes;
 }
