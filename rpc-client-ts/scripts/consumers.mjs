@@ -1,6 +1,6 @@
 /**
  * Compiles the generated file of the fixture, a program that uses it, the files that the generator's own tests keep, and the
- * examples of README.md, as those do who install the package: packed, and under strict TypeScript 5.9, 6 and 7, for Node and
+ * examples of the documentation, as those do who install the package: packed, and under strict TypeScript 5.9, 6 and 7, for Node and
  * for bundlers.
  */
 
@@ -12,6 +12,9 @@ import { fileURLToPath } from "node:url";
 
 const VERSIONS = ["typescript-5.9", "typescript-6", "typescript"];
 const RESOLUTIONS = [{ module: "nodenext" }, { module: "esnext", moduleResolution: "bundler" }];
+
+/** The pages whose examples are compiled. */
+const PAGES = ["README.md", "../README.md", "../docs/typescript.md"];
 
 /** What the generator's tests keep, beside this package. */
 const GOLDEN = ["chat.ts", "odd.ts"];
@@ -29,13 +32,14 @@ try {
   copyFileSync(fixture, join(folder, "fixture.ts"));
   for (const file of ["app.ts", "rpc.ts"]) copyFileSync(join(root, "test/consumer", file), join(folder, file));
   for (const file of GOLDEN) copyFileSync(join(root, "../codegen/tests/golden", file), join(folder, file));
-  writeFileSync(join(folder, "readme.ts"), examples());
+  const pages = PAGES.map((_, i) => `examples${i}.ts`);
+  for (const [i, file] of pages.entries()) writeFileSync(join(folder, file), examples(PAGES[i]));
   let failed = false;
   for (const version of VERSIONS) {
     for (const resolution of RESOLUTIONS) {
       // What an example exports need not be annotated.
       const generated = compiles(version, resolution, ["app.ts", ...GOLDEN], true);
-      const all = [generated, compiles(version, resolution, ["readme.ts"], false)];
+      const all = [generated, compiles(version, resolution, pages, false)];
       failed ||= all.includes(false);
     }
   }
@@ -44,11 +48,15 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** The examples of README.md as one module, with what they take for granted. */
-function examples() {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const blocks = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
-  const given = ["signal: AbortSignal", ...["retry", "wait", "again"].map((name) => `${name}: (it?: unknown) => void`)];
+/** The examples of a page as one module, with what they take for granted. */
+function examples(page) {
+  const blocks = [...readFileSync(join(root, page), "utf8").matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
+  if (blocks.length === 0) throw new Error(`${page} has no example`);
+  const given = [
+    "signal: AbortSignal",
+    "fetchToken: () => Promise<string>",
+    ...["retry", "wait", "again"].map((name) => `${name}: (it?: unknown) => void`),
+  ];
   return [...given.map((it) => `declare const ${it};\n`), ...blocks].join("\n");
 }
 
