@@ -37,6 +37,7 @@ async fn pages_of_other_origins_are_refused_before_the_upgrade() {
     let server = Server::builder()
         .service(PingServer::new(App))
         .allow_origins(["https://app.example"])
+        .allow_hosts(["chat.example"])
         .build()
         .unwrap();
     let addr = serve(&server).await;

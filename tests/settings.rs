@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use trunkline::{Client, ClientBuilder, Code, ConnectError, Error, Heartbeat, Server, SessionConfig};
+use trunkline::{
+    Client, ClientBuilder, Code, Config, ConnectError, Error, Heartbeat, Limits, Server, ServerBuilder,
+    SessionConfig,
+};
+
+use crate::raw::within;
 
 fn refused(builder: ClientBuilder) -> ConnectError {
     let at_once = builder.clone().connect().now_or_never().expect("before anything is dialled").unwrap_err();
@@ -42,11 +47,19 @@ async fn a_client_refuses_what_cannot_work() {
 #[tokio::test]
 async fn a_server_refuses_what_cannot_work() {
     for (builder, rule) in [
-        (Server::builder().limits(SessionConfig { max_frames: 1, ..SessionConfig::default() }), "max_frames"),
-        (
-            Server::builder().limits(SessionConfig { max_outbound: 1, ..SessionConfig::default() }),
-            "max_outbound",
-        ),
+        (of_session(SessionConfig { max_frames: 1, ..SessionConfig::default() }), "max_frames"),
+        (of_session(SessionConfig { max_outbound: 1, ..SessionConfig::default() }), "max_outbound"),
+        (Server::builder().limits(Limits { max_head: 1, ..Limits::default() }), "max_head"),
+        (Server::builder().max_connections(0), "max_connections"),
+        (Server::builder().max_connections_per_user(0), "max_connections_per_user"),
+        (Server::builder().limit_connections("five"), "limit_connections: `five` is not a rate"),
+        (Server::builder().limit_messages("0/1s"), "limit_messages"),
+        (Server::builder().limit_bytes("1 KiB/1s"), "the burst of `bytes`"),
+        (Server::builder().allow_hosts(["https://x"]), "is not a host"),
+        (Server::builder().allow_origins(["x"]), "is not an origin"),
+        (Server::builder().trusted_proxies(["x"]), "is not an address"),
+        (Server::builder().path("rpc"), "begins with `/`"),
+        (Server::builder().config(Config { host: String::new(), ..Config::default() }), "host is empty"),
         (Server::builder().heartbeat(Heartbeat::every(Duration::ZERO)), "the heartbeat: ping_every"),
         (
             Server::builder().heartbeat(Heartbeat::every(Duration::from_secs(1)).timeout(Duration::ZERO)),
@@ -58,7 +71,58 @@ async fn a_server_refuses_what_cannot_work() {
         assert!(error.to_string().contains(rule), "{error}");
     }
     let limits = SessionConfig { max_params: 10, ..SessionConfig::default() };
-    assert!(Server::builder().limits(limits).max_in_flight(7).build().is_ok());
+    assert!(of_session(limits).max_in_flight(7).build().is_ok());
+}
+
+fn of_session(session: SessionConfig) -> ServerBuilder {
+    Server::builder().limits(Limits { session, ..Limits::default() })
+}
+
+#[tokio::test]
+async fn the_builder_has_the_last_word_whenever_the_configuration_is_given() {
+    let config = Config::from_toml(
+        "port = 0\nmax_in_flight = 7\nmax_depth = 9\nallow_origins = [\"https://a.example\"]",
+    );
+    let config = config.unwrap();
+    for builder in [
+        Server::builder().config(config.clone()).max_in_flight(8).allow_origins(["https://b.example"]),
+        Server::builder().max_in_flight(8).allow_origins(["https://b.example"]).config(config),
+    ] {
+        let server = builder.build().unwrap();
+        let session = &server.config().limits.session;
+        assert_eq!((session.max_in_flight, session.max_depth), (8, 9));
+        assert_eq!(server.config().allow_origins, ["https://a.example", "https://b.example"]);
+        let printed = server.config().to_string();
+        assert!(
+            printed.contains("max_in_flight = 8\n") && printed.contains("max_message_size = \"1 MiB\"\n"),
+            "{printed}"
+        );
+        assert_eq!(&Config::from_toml(&printed).unwrap(), server.config());
+    }
+}
+
+#[tokio::test]
+async fn a_server_runs_on_its_configured_port() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = Config::from_vars([("TRUNKLINE_PORT", free.port().to_string())]).unwrap();
+    let server = Server::builder().config(config).build().unwrap();
+    let running = tokio::spawn({
+        let server = server.clone();
+        async move { server.run().await }
+    });
+    let client = async {
+        loop {
+            match Client::builder(format!("ws://{free}")).connect().await {
+                Ok(client) => return client,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    drop(within(client).await);
+    let second = Server::builder().config(server.config().clone()).build().unwrap();
+    assert_eq!(second.run().await.unwrap_err().message(), "cannot listen on this address");
+    server.shutdown_now().await;
+    assert!(within(running).await.unwrap().is_ok());
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use crate::{
     handle::{AsHandle, Handle, Wish},
     link::{LinkError, LinkEvent},
     state::{ConnectionState, States},
+    traffic::UserLoad,
     user::User,
 };
 
@@ -114,6 +115,12 @@ pub trait Host: Any + Send + Sync {
         user
     }
 
+    /// What all connections of `user` share; `None` if nothing of a user is limited.
+    fn load(&self, user: &User) -> Option<Arc<UserLoad>> {
+        let _ = user;
+        None
+    }
+
     /// The peer of `conn` has logged in, or its login was renewed.
     fn logged_in(&self, conn: &Connection, login: Login) {
         let _ = (conn, login);
@@ -207,6 +214,11 @@ impl Connection {
         self.lock().user.as_ref().map_or_else(String::new, |user| user.id().to_owned())
     }
 
+    /// What all connections of the user share, if something of that is limited.
+    pub(crate) fn load(&self) -> Option<Arc<UserLoad>> {
+        self.0.host.as_ref()?.load(&self.user()?)
+    }
+
     /// Whether somebody is logged in.
     pub fn is_authenticated(&self) -> bool {
         self.lock().user.is_some()
@@ -234,13 +246,10 @@ impl Connection {
             return Err(Error::new(Code::PermissionDenied, message));
         }
         let login = if known.is_some() { Login::Renewal } else { Login::First };
-        let expires = expires(Some(&user)) || expires(known);
         let before = (state.user.replace(user), state.expired.take());
         drop(state);
         drop(before);
-        if expires {
-            self.0.handle.push(Wish::LoggedIn);
-        }
+        self.0.handle.push(Wish::LoggedIn);
         self.0.handle.enter(ConnectionState::Authenticated);
         if let Some(host) = &self.0.host {
             host.logged_in(self, login);

@@ -35,6 +35,7 @@ use crate::{
     quiet::Lines,
     router::{Admitted, Penalty, Refusal, Router},
     state::ConnectionState,
+    traffic::{Traffic, TrafficLimits},
     transport::{Transport, TransportError},
     watch::{self, Watched},
 };
@@ -43,11 +44,6 @@ use crate::{
 /// more. It is also what one turn takes before others get the thread.
 const BATCH: usize = 32;
 const BATCH_BYTES: usize = 16 << 10;
-/// Refusals by guards that a connection may collect in a second; one more closes it.
-const DENIALS_PER_SECOND: u32 = 3;
-/// What a client may send before it has logged in.
-const PACKETS_BEFORE_LOGIN: u32 = 4;
-const BYTES_BEFORE_LOGIN: usize = 16 << 10;
 
 /// What one side serves, and the session that it serves it to.
 #[derive(Debug)]
@@ -60,6 +56,8 @@ pub struct Services {
     pub login_until: Option<Instant>,
     /// What happens around the end of a login.
     pub expiry: Expiry,
+    /// How much the peer may send.
+    pub limits: Arc<TrafficLimits>,
 }
 
 /// Drives a session over a transport until either ends; the output says why.
@@ -82,6 +80,7 @@ pub struct Driver<T> {
     /// Whether this turn's frames have waited for others.
     waited: bool,
     denials: Denials,
+    traffic: Option<Box<Traffic>>,
     before_login: (u32, usize),
     /// When the login of the peer ends.
     login_end: Option<LoginEnd>,
@@ -158,6 +157,7 @@ impl<T: Transport> Driver<T> {
         if services.as_ref().is_none_or(|services| services.login_until.is_none()) {
             transport.logged_in();
         }
+        let traffic = services.as_ref().and_then(traffic);
         Self {
             broken: attached.err().map(Box::new),
             transport,
@@ -172,6 +172,7 @@ impl<T: Transport> Driver<T> {
             phase: Phase::Open,
             waited: false,
             denials: Denials::default(),
+            traffic,
             before_login: (0, 0),
             login_end: None,
             drained_at: None,
@@ -220,6 +221,9 @@ impl<T: Transport> Driver<T> {
         }
         self.check_login(now)?;
         self.check_drained(now)?;
+        if let Some(traffic) = &mut self.traffic {
+            traffic.tell(self.session.in_flight());
+        }
         let more = more || self.session.events() > 0;
         if more {
             cx.waker().wake_by_ref();
@@ -267,7 +271,7 @@ impl<T: Transport> Driver<T> {
                 Wish::Call(call) => self.start(now, call),
                 Wish::Cancel(call) => self.cancel(now, &call),
                 Wish::Close(reason) => end = end.or_else(|| Some(End::told(*reason))),
-                Wish::LoggedIn => self.login_end = self.login_end(),
+                Wish::LoggedIn => self.logged_in(),
                 Wish::Drain(grace) => self.drain(now, *grace),
                 Wish::Punish(penalty) => end = end.or(self.punish(now, penalty).err()),
             }
@@ -349,6 +353,9 @@ impl<T: Transport> Driver<T> {
             }
             bytes += packet.len();
             self.count_before_login(packet.len())?;
+            if let Some(traffic) = &mut self.traffic {
+                traffic.packet(packet.len());
+            }
             let taken = self.session.handle_packet(now, packet);
             events += self.handle_events(cx, now)?;
             if let Err(error) = taken {
@@ -404,6 +411,11 @@ impl<T: Transport> Driver<T> {
         };
         let found = services.router.find(&services.connection, &request.method());
         let watched = Watched::new(&services.router, &services.connection, found.as_ref().ok(), &request);
+        if let Some(traffic) = &mut self.traffic
+            && let Some(error) = traffic.message(now)?
+        {
+            return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None }, watched);
+        }
         if self.drained_at.is_some() {
             let error = Error::unavailable("the server is shutting down");
             return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None }, watched);
@@ -415,6 +427,10 @@ impl<T: Transport> Driver<T> {
         let method = route.schema.wire_name();
         if !self.session.has_room_for(&request) {
             let error = self.session.refusal();
+            return self.refuse(now, id, method, Refusal { error, penalty: Penalty::None }, watched);
+        }
+        if self.traffic.as_ref().is_some_and(|traffic| !traffic.has_room(self.session.in_flight())) {
+            let error = Traffic::refusal();
             return self.refuse(now, id, method, Refusal { error, penalty: Penalty::None }, watched);
         }
         let (asked, params_len) = (request.timeout(), request.params_len());
@@ -505,7 +521,7 @@ impl<T: Transport> Driver<T> {
         match penalty {
             _ if self.once => Ok(()),
             Penalty::None => Ok(()),
-            Penalty::Denial if self.denials.add(now) => Ok(()),
+            Penalty::Denial if self.denials.add(now) <= self.max_denials() => Ok(()),
             Penalty::Denial => Err(ProtocolError::TooManyDenials.into()),
             Penalty::Unauthenticated => {
                 Err(End::told(CloseReason::new(CloseCode::UNAUTHENTICATED, "log in first")))
@@ -573,6 +589,21 @@ impl<T: Transport> Driver<T> {
         self.handlers.shrink();
         if self.waiting == 0 && self.calls.capacity() > 64 {
             self.calls = Vec::new();
+        }
+    }
+
+    fn max_denials(&self) -> u32 {
+        self.services.as_ref().map_or(u32::MAX, |services| services.limits.denials)
+    }
+
+    /// The peer has logged in, or anew.
+    fn logged_in(&mut self) {
+        self.login_end = self.login_end();
+        let load = self.services.as_ref().and_then(|services| services.connection.load());
+        if let Some(traffic) = &mut self.traffic {
+            traffic.set_user(load);
+        } else if let Some(services) = self.services.as_ref().filter(|_| load.is_some()) {
+            self.traffic = Some(Box::new(Traffic::new(&services.limits, load)));
         }
     }
 
@@ -664,7 +695,8 @@ impl<T: Transport> Driver<T> {
         let (packets, bytes) = &mut self.before_login;
         *packets += 1;
         *bytes += len;
-        if *packets > PACKETS_BEFORE_LOGIN || *bytes > BYTES_BEFORE_LOGIN {
+        let limits = &services.limits;
+        if *packets > limits.packets_before_login || *bytes > limits.bytes_before_login {
             return Err(ProtocolError::TooMuchBeforeLogin);
         }
         Ok(())
@@ -792,6 +824,13 @@ struct Expiring {
     expires_ms: u64,
 }
 
+/// What has to be counted of a peer's traffic, if anything.
+fn traffic(services: &Services) -> Option<Box<Traffic>> {
+    let load = services.connection.load();
+    let counted = load.is_some() || services.limits.messages.is_some() || services.limits.bytes.is_some();
+    counted.then(|| Box::new(Traffic::new(&services.limits, load)))
+}
+
 /// Counts refusals in a window of one second.
 #[derive(Debug, Default)]
 struct Denials {
@@ -800,13 +839,13 @@ struct Denials {
 }
 
 impl Denials {
-    /// Adds one; whether that is still allowed.
-    fn add(&mut self, now: Instant) -> bool {
+    /// Adds one; how many that are.
+    fn add(&mut self, now: Instant) -> u32 {
         if self.since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1)) {
             *self = Self { since: Some(now), count: 0 };
         }
         self.count += 1;
-        self.count <= DENIALS_PER_SECOND
+        self.count
     }
 }
 

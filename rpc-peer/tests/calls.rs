@@ -168,6 +168,7 @@ impl Served {
             connection: connection.clone(),
             login_until: None,
             expiry: Expiry::default(),
+            limits: Arc::default(),
         };
         let task = tokio::spawn(Driver::new(ours, session, handle, Some(services), attached));
         let mut served = Self { peer, task, connection, begun, running };

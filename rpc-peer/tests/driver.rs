@@ -116,8 +116,13 @@ fn pair(codec: Codec, capacity: usize, config: SessionConfig) -> Pair {
     router.add(Arc::new(echo)).unwrap();
     let handle = Handle::new(codec);
     let connection = Connection::new(ConnectionId(1), PeerInfo::local(), handle.clone(), None, None);
-    let services =
-        Services { router: Arc::new(router), connection, login_until: None, expiry: Expiry::default() };
+    let services = Services {
+        router: Arc::new(router),
+        connection,
+        login_until: None,
+        expiry: Expiry::default(),
+        limits: Arc::default(),
+    };
     let client_handle = Handle::new(codec);
     Pair {
         client_task: tokio::spawn(Driver::new(ours, client, client_handle.clone(), None, Ok(()))),

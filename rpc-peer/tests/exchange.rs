@@ -57,7 +57,8 @@ async fn exchange(router: &Arc<Router>, protocol: Protocol, body: &[u8]) -> (Vec
     let peer = PeerInfo::new(([192, 0, 2, 7], 80).into()).without_connection();
     let connection = Connection::new(ConnectionId(1), peer, handle.clone(), None, None);
     let router = Arc::clone(router);
-    let services = Services { router, connection, login_until: None, expiry: Expiry::default() };
+    let services =
+        Services { router, connection, login_until: None, expiry: Expiry::default(), limits: Arc::default() };
     let (bodies, reason) = answer_once(session, handle, services, attached).await;
     (bodies.into_iter().map(|body| body.to_vec()).collect(), reason)
 }

@@ -8,14 +8,16 @@ use ::axum::{
     response::Response,
     routing::{MethodRouter, any},
 };
+use ::http::HeaderMap;
 use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
 use tokio::net::TcpStream;
 use trunkline_peer::PeerInfo;
 
 use crate::{
-    http::{self, Upgrade},
+    http::{self, Door, Ends, Line, Upgrade},
     server::Server,
     session::Arrival,
+    shutdown::Stop,
 };
 
 impl Server {
@@ -59,29 +61,42 @@ impl Server {
 
     async fn answer_axum(&self, request: Request) -> Response {
         let addr = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(addr)| *addr);
-        let (answer, upgrade) = http::answer_ours(&self.0, request, addr).await;
+        let (answer, upgrade) =
+            http::answer_ours(&self.0, &self.line(addr, request.headers()), request).await;
         if let Some(upgrade) = upgrade {
-            tokio::spawn(self.clone().upgraded(upgrade, addr));
+            tokio::spawn(self.clone().upgraded(upgrade));
         }
-        answer.map(Body::new)
+        answer.map(Body::from)
+    }
+
+    /// What is known of the connection, on which only an upgrade is counted.
+    fn line(&self, remote: Option<SocketAddr>, headers: &HeaderMap) -> Line {
+        // Who comes from this machine has come to an address that only this machine has.
+        let local = remote.map(|addr| addr.ip()).filter(|addr| addr.to_canonical().is_loopback());
+        let door = match http::wants_upgrade(headers) {
+            false => Door::Left,
+            true if *self.0.stop.borrow() != Stop::Never => Door::Closing,
+            true => self.0.admission.accept(None).map_or_else(Door::Full, Door::Open),
+        };
+        Line::new(Ends { remote, local }, door)
     }
 
     /// Speaks to the peer, once axum has sent the answer.
-    async fn upgraded(self, upgrade: Upgrade, addr: Option<SocketAddr>) {
-        let Ok(Ok(upgraded)) = tokio::time::timeout(self.0.head_timeout, upgrade.on_upgrade).await else {
-            return;
-        };
-        let peer = addr.map_or_else(PeerInfo::local, PeerInfo::new).headers(&upgrade.headers);
-        let arrival = Arrival { peer, subprotocol: upgrade.subprotocol, user: None };
+    async fn upgraded(self, upgrade: Upgrade) {
+        let Upgrade { on_upgrade, headers, subprotocol, client, ticket } = upgrade;
+        let timeout = self.0.config.limits.upgrade_timeout;
+        let Ok(Ok(upgraded)) = tokio::time::timeout(timeout, on_upgrade).await else { return };
+        let peer = client.map_or_else(PeerInfo::local, PeerInfo::new).headers(&headers);
+        let arrival = Arrival { peer, subprotocol, user: None };
         // What goes wrong was told to the peer, and to the hooks.
         let _ = match downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => {
                 let stream = parts.io.into_inner();
                 // What is sent is gathered already; a delay would only add to it.
                 let _ = stream.set_nodelay(true);
-                self.speak(stream, &parts.read_buf, arrival).await
+                self.speak(stream, &parts.read_buf, ticket, arrival).await
             }
-            Err(upgraded) => self.speak(TokioIo::new(upgraded), &[], arrival).await,
+            Err(upgraded) => self.speak(TokioIo::new(upgraded), &[], ticket, arrival).await,
         };
     }
 }

@@ -3,24 +3,31 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{net::ToSocketAddrs, sync::watch};
-use trunkline_core::{CloseReason, ConfigError, Error, KeepAlive, SessionConfig};
+use trunkline_core::{CloseReason, ConfigError, Error, KeepAlive};
 use trunkline_peer::{
-    CallLog, Connection, Dispatch, Expiry, LinkError, LinkEvent, LoadInfo, Router, Untyped,
+    CallLog, Connection, Dispatch, Expiry, LinkError, LinkEvent, LoadInfo, Rate, Reassembly, Router,
+    SocketLimits, TrafficLimits, Untyped,
 };
 
 #[cfg(feature = "introspect")]
 use crate::introspect::{Introspection, introspected};
 use crate::{
+    admission::Admission,
     auth::{Auth, IntoAuth, auth},
+    config::Config,
     contract::Contract,
     files::Files,
     hooks::{HookOutput, Hooks, hook},
+    hosts::Hosts,
     hub::Hub,
     info::{Infos, IntoInfo},
+    limits::Limits,
     logins::{FailedLogins, LoginService, Logins},
     origin::Origins,
+    proxy::Proxies,
     server::{Inner, Server},
     shutdown::Stop,
+    users::Users,
 };
 
 /// Gathers what a [`Server`] is made of. What is wrong with it is said by [`Self::build`].
@@ -29,26 +36,23 @@ pub struct ServerBuilder {
     router: Router,
     auth: Option<Auth>,
     login_is_optional: bool,
-    failed_logins: FailedLogins,
-    expiry: Expiry,
     info: Option<LoadInfo>,
     hooks: Hooks,
-    shutdown_grace: Duration,
-    origins: Origins,
-    path: Option<String>,
     files: Option<Files>,
     json_rpc: bool,
     post: bool,
-    config: SessionConfig,
-    heartbeat: Heartbeat,
-    login_timeout: Duration,
-    head_timeout: Duration,
+    config: Option<Config>,
+    /// What the setters have set, in their order: it goes on top of the configuration, whenever that was given.
+    changes: Vec<Change>,
     #[cfg(feature = "introspect")]
     introspection: Option<Introspection>,
     #[cfg(feature = "prometheus")]
     metrics_path: Option<String>,
     problem: Option<ConfigError>,
 }
+
+/// What a setter does.
+type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
 /// How the server finds out that a client is gone.
 ///
@@ -61,8 +65,14 @@ pub struct ServerBuilder {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
-    every: Duration,
-    timeout: Duration,
+    pub(crate) every: Duration,
+    pub(crate) timeout: Duration,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self::every(Duration::from_secs(25))
+    }
 }
 
 impl Heartbeat {
@@ -76,6 +86,15 @@ impl Heartbeat {
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    pub(crate) fn keep_alive(self) -> KeepAlive {
+        KeepAlive { ping_every: Some(self.every), pong_within: self.timeout, ..KeepAlive::server() }
+    }
+
+    pub(crate) fn check(self) -> Result<(), ConfigError> {
+        let checked = self.keep_alive().check();
+        checked.map_err(|ConfigError(rule)| ConfigError(format!("the heartbeat: {rule}")))
     }
 }
 
@@ -95,20 +114,13 @@ impl ServerBuilder {
             router: Router::default(),
             auth: None,
             login_is_optional: false,
-            failed_logins: FailedLogins::default(),
-            expiry: Expiry::default(),
             info: None,
             hooks: Hooks::default(),
-            shutdown_grace: Duration::from_secs(15),
-            origins: Origins::default(),
-            path: None,
             files: None,
             json_rpc: true,
             post: true,
-            config: SessionConfig::default(),
-            heartbeat: Heartbeat::every(Duration::from_secs(25)),
-            login_timeout: Duration::from_secs(10),
-            head_timeout: Duration::from_secs(10),
+            config: None,
+            changes: Vec::new(),
             #[cfg(feature = "introspect")]
             introspection: None,
             #[cfg(feature = "prometheus")]
@@ -149,23 +161,20 @@ impl ServerBuilder {
     }
 
     /// How many logins may fail on one connection: the third closes it with 4401 unless set.
-    pub fn max_failed_logins(mut self, logins: u32) -> Self {
-        self.failed_logins.per_connection = logins;
-        self
+    pub fn max_failed_logins(self, logins: u32) -> Self {
+        self.change(move |config| config.limits.max_failed_logins = logins)
     }
 
     /// How many logins may fail in a minute: 10 unless set, from one address (of IPv6 one /64) and of those who say that they are
     /// one user. Whoever has used them up is refused without being judged, with `RESOURCE_EXHAUSTED` or close code 4429.
-    pub fn failed_logins_per_minute(mut self, logins: u32) -> Self {
-        self.failed_logins.per_minute = logins;
-        self
+    pub fn failed_logins_per_minute(self, logins: u32) -> Self {
+        self.change(move |config| config.limits.failed_logins_per_minute = logins)
     }
 
     /// What happens around the [end](trunkline_peer::User::expires_at) of a login: a notice 60 s before and 30 s to log in
     /// again after, unless set.
-    pub fn expiry(mut self, expiry: Expiry) -> Self {
-        self.expiry = expiry;
-        self
+    pub fn expiry(self, expiry: Expiry) -> Self {
+        self.change(move |config| config.expiry = expiry)
     }
 
     /// Has a closure, sync or async, tell more of a user than the login does: `user.info::<Profile>().await`. It is called when
@@ -267,30 +276,40 @@ impl ServerBuilder {
     }
 
     /// How long calls that run have to end when the server shuts down gracefully: 15 s unless set.
-    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
-        self.shutdown_grace = grace;
-        self
+    pub fn shutdown_grace(self, grace: Duration) -> Self {
+        self.change(move |config| config.shutdown_grace = grace)
     }
 
     /// Allows web pages of these origins to connect, beside those of the server's own. All others are refused with 403.
-    pub fn allow_origins<'a>(mut self, origins: impl IntoIterator<Item = &'a str>) -> Self {
-        for origin in origins {
-            let allowed = self.origins.allow(origin).map_err(ConfigError);
-            self = self.note(allowed);
-        }
-        self
+    pub fn allow_origins<'a>(self, origins: impl IntoIterator<Item = &'a str>) -> Self {
+        let origins = texts(origins);
+        self.change(move |config| config.allow_origins.extend(origins))
+    }
+
+    /// The names under which the server is reached, as in `chat.example` or `chat.example:8080`. Requests for others are refused
+    /// with 403, except those of [`/health`](Self::build).
+    ///
+    /// Unless set, any name will do for clients that are no browsers. For the pages of browsers, a name is no proof that a page
+    /// is the server's own where that listens in a private network, since anybody can let a name of theirs point there (DNS
+    /// rebinding): there, only pages under an address or `localhost` are, and all others need this list or
+    /// [`Self::allow_origins`].
+    pub fn allow_hosts<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        let hosts = texts(hosts);
+        self.change(move |config| config.allow_hosts.extend(hosts))
+    }
+
+    /// The proxies in front of the server, as addresses or networks such as `10.0.0.0/8`: none unless set. What they say of a
+    /// client's address, in `Forwarded` (RFC 7239) or `X-Forwarded-For`, is believed: the last address that is no trusted proxy
+    /// is the client's. All limits per address go by it. Of others, these headers have no meaning.
+    pub fn trusted_proxies<'a>(self, networks: impl IntoIterator<Item = &'a str>) -> Self {
+        let networks = texts(networks);
+        self.change(move |config| config.trusted_proxies.extend(networks))
     }
 
     /// Takes connections on this path only, and answers 404 on others: any path is taken unless set.
-    pub fn path(mut self, path: impl Into<String>) -> Self {
+    pub fn path(self, path: impl Into<String>) -> Self {
         let path = path.into();
-        let valid = if path.starts_with('/') {
-            Ok(())
-        } else {
-            Err(ConfigError(format!("the path `{path}` begins with `/`")))
-        };
-        self.path = Some(path);
-        self.note(valid)
+        self.change(move |config| config.path = Some(path))
     }
 
     /// Serves the files of a folder by GET: enough for the page of an example.
@@ -314,9 +333,8 @@ impl ServerBuilder {
     }
 
     /// The most entries of a JSON-RPC batch: 1,024 unless set. A larger one is refused as a whole, with −32600.
-    pub fn max_batch(mut self, entries: usize) -> Self {
-        self.config.max_batch = entries;
-        self
+    pub fn max_batch(self, entries: usize) -> Self {
+        self.change(move |config| config.limits.session.max_batch = entries)
     }
 
     /// Rewrites every error that is not the application's before a client sees it: those of methods, extractors and
@@ -377,55 +395,90 @@ impl ServerBuilder {
     }
 
     /// Pings clients: every 25 s with 10 s to answer unless set.
-    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.heartbeat = heartbeat;
+    pub fn heartbeat(self, heartbeat: Heartbeat) -> Self {
+        self.change(move |config| config.heartbeat = heartbeat)
+    }
+
+    /// The configuration, as from [`Config::from_env`]: everything that the setters of this builder do not set, whether they
+    /// are called before it or after.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
         self
     }
 
-    /// All limits of a session at once, also those that have no setter here, such as how many bytes of parameters are
-    /// held. Setters that follow change single ones.
-    pub fn limits(mut self, limits: SessionConfig) -> Self {
-        self.config = limits;
-        self
+    /// All limits at once, also those that have no setter here: [`Limits::test`], for example. Setters that follow change
+    /// single ones.
+    pub fn limits(self, limits: Limits) -> Self {
+        self.change(move |config| config.limits = limits)
+    }
+
+    /// How often one address (for IPv6, one /64) may connect, as in `"5/1s"` or `"10/1s burst 20"`: no limit unless set. Whoever
+    /// comes more often is answered with 429 and `Retry-After`.
+    pub fn limit_connections(self, rate: &str) -> Self {
+        self.rate("limit_connections", rate, |limits, rate| limits.connection_rate = Some(rate))
+    }
+
+    /// How many calls and notifications may come on a connection, and on all connections of one user, as in `"100/1s burst
+    /// 200"`: no limit unless set. More are refused with `RESOURCE_EXHAUSTED` and the time to wait; whoever goes on like that for
+    /// 5 s is closed with 4429.
+    pub fn limit_messages(self, rate: &str) -> Self {
+        self.rate("limit_messages", rate, |limits, rate| limits.messages = Some(rate))
+    }
+
+    /// How many bytes may come on a connection, and on all connections of one user, as in `"256 KiB/1s burst 1 MiB"`: no
+    /// limit unless set. The calls in what is beyond are treated as by [`Self::limit_messages`].
+    pub fn limit_bytes(self, rate: &str) -> Self {
+        self.rate("limit_bytes", rate, |limits, rate| limits.bytes = Some(rate))
+    }
+
+    fn rate(self, name: &str, rate: &str, set: impl FnOnce(&mut Limits, Rate) + Send + 'static) -> Self {
+        match rate.parse() {
+            Ok(rate) => self.change(move |config| set(&mut config.limits, rate)),
+            Err(ConfigError(why)) => self.note(Err(ConfigError(format!("{name}: {why}")))),
+        }
+    }
+
+    /// How many connections there may be at once: 10,000 unless set. One more is answered with 503 and `Retry-After`.
+    pub fn max_connections(self, connections: usize) -> Self {
+        self.change(move |config| config.limits.max_connections = connections)
+    }
+
+    /// How many connections one user may have: 16 unless set. One more is closed with 4413 after its login.
+    pub fn max_connections_per_user(self, connections: usize) -> Self {
+        self.change(move |config| config.limits.max_connections_per_user = Some(connections))
     }
 
     /// The largest WebSocket message taken, in bytes: 1 MiB unless set. A larger one closes its connection with 1009.
-    pub fn max_message_size(mut self, bytes: u32) -> Self {
-        self.config.max_packet = bytes;
-        self
+    pub fn max_message_size(self, bytes: u32) -> Self {
+        self.change(move |config| config.limits.session.max_packet = bytes)
     }
 
     /// How many calls of one connection may be unanswered at once: 1,024 unless set. Clients learn it and wait; one more
     /// is refused with `RESOURCE_EXHAUSTED`. As many calls of `oneway` methods may run beside them; one more has no effect,
     /// and the log says so.
-    pub fn max_in_flight(mut self, calls: u32) -> Self {
-        self.config.max_in_flight = calls;
-        self
+    pub fn max_in_flight(self, calls: u32) -> Self {
+        self.change(move |config| config.limits.session.max_in_flight = calls)
     }
 
     /// How long a call may take where its method does not say: 30 s unless set. Then it is ended with
     /// `DEADLINE_EXCEEDED` and the method's future is dropped.
-    pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.config.call_timeout = timeout;
-        self
+    pub fn call_timeout(self, timeout: Duration) -> Self {
+        self.change(move |config| config.limits.session.call_timeout = timeout)
     }
 
     /// How deep values may be nested: 64 unless set, at most 127. A deeper one fails its call with `INVALID_ARGUMENT`.
-    pub fn max_depth(mut self, levels: u16) -> Self {
-        self.config.max_depth = levels;
-        self
+    pub fn max_depth(self, levels: u16) -> Self {
+        self.change(move |config| config.limits.session.max_depth = levels)
     }
 
     /// How long a client may take to log in before it is closed with 4408: 10 s unless set.
-    pub fn login_timeout(mut self, timeout: Duration) -> Self {
-        self.login_timeout = timeout;
-        self
+    pub fn login_timeout(self, timeout: Duration) -> Self {
+        self.change(move |config| config.limits.login_timeout = timeout)
     }
 
     /// How long a client may take to send the head of its HTTP request: 10 s unless set.
-    pub fn head_timeout(mut self, timeout: Duration) -> Self {
-        self.head_timeout = timeout;
-        self
+    pub fn head_timeout(self, timeout: Duration) -> Self {
+        self.change(move |config| config.limits.head_timeout = timeout)
     }
 
     /// Answers `rpc.discover` with an OpenRPC document of all services and `rpc.typescript` with the text of their TypeScript
@@ -458,25 +511,29 @@ impl ServerBuilder {
         if let Some(problem) = self.problem {
             return Err(problem);
         }
-        self.config.check()?;
-        let keep_alive = KeepAlive {
-            ping_every: Some(self.heartbeat.every),
-            pong_within: self.heartbeat.timeout,
-            ..KeepAlive::server()
-        };
-        keep_alive.check().map_err(|ConfigError(rule)| ConfigError(format!("the heartbeat: {rule}")))?;
-        let zero = [(self.login_timeout, "login_timeout"), (self.head_timeout, "head_timeout")];
-        if let Some((_, name)) = zero.into_iter().find(|(duration, _)| duration.is_zero()) {
-            return Err(ConfigError(format!("{name} is more than zero")));
-        }
+        let mut config = self.config.unwrap_or_default();
+        self.changes.into_iter().for_each(|change| change(&mut config));
+        config.check()?;
+        let limits = &config.limits;
+        let mut origins = Origins::default();
+        config.allow_origins.iter().try_for_each(|origin| origins.allow(origin)).map_err(ConfigError)?;
+        let mut hosts = Hosts::default();
+        config.allow_hosts.iter().try_for_each(|host| hosts.allow(host))?;
+        let mut proxies = Proxies::default();
+        config.trusted_proxies.iter().try_for_each(|network| proxies.trust(network))?;
         let services: Vec<_> = self.router.services().collect();
-        self.failed_logins.check()?;
         let mut router = self.router;
         if let Some(take) = self.hooks.take_messages() {
             router.untyped(take);
         }
-        let hub = Hub::new(self.hooks, self.info.map(Infos::new));
-        let logins = self.auth.map(|auth| Arc::new(Logins::new(auth, self.failed_logins)));
+        let traffic = Arc::new(traffic_limits(limits));
+        let users = Users::new(Arc::clone(&traffic), limits.max_connections_per_user);
+        let hub = Hub::new(self.hooks, self.info.map(Infos::new), users);
+        let failed_logins = FailedLogins {
+            per_connection: limits.max_failed_logins,
+            per_minute: limits.failed_logins_per_minute,
+        };
+        let logins = self.auth.map(|auth| Arc::new(Logins::new(auth, failed_logins)));
         if let Some(logins) = &logins {
             if !self.login_is_optional {
                 router.require_login();
@@ -492,20 +549,26 @@ impl ServerBuilder {
             contract: Contract::new(services),
             router: Arc::new(router),
             logins,
-            expiry: self.expiry,
-            shutdown_grace: self.shutdown_grace,
             stop: watch::Sender::new(Stop::Never),
-            origins: self.origins,
-            path: self.path,
-            files: self.files,
+            admission: Admission::new(limits),
+            socket_limits: Arc::new(socket_limits(limits)),
+            traffic,
+            origins,
+            hosts,
+            proxies,
             json_rpc: self.json_rpc,
             post: self.post,
-            config: self.config,
-            keep_alive,
-            login_timeout: self.login_timeout,
-            head_timeout: self.head_timeout,
+            files: self.files,
+            keep_alive: config.heartbeat.keep_alive(),
+            config,
             hub,
         })))
+    }
+
+    /// Sets something on top of the configuration.
+    fn change(mut self, change: impl FnOnce(&mut Config) + Send + 'static) -> Self {
+        self.changes.push(Box::new(change));
+        self
     }
 
     /// Keeps the first problem for `build`.
@@ -514,6 +577,33 @@ impl ServerBuilder {
             self.problem.get_or_insert(problem);
         }
         self
+    }
+}
+
+fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    texts.into_iter().map(str::to_owned).collect()
+}
+
+fn traffic_limits(limits: &Limits) -> TrafficLimits {
+    TrafficLimits {
+        messages: limits.messages,
+        bytes: limits.bytes,
+        in_flight_per_user: limits.max_in_flight_per_user,
+        denials: limits.max_denials,
+        packets_before_login: limits.max_messages_before_login,
+        bytes_before_login: limits.max_bytes_before_login,
+    }
+}
+
+fn socket_limits(limits: &Limits) -> SocketLimits {
+    SocketLimits {
+        max_packet: limits.session.max_packet as usize,
+        before_login: Some(limits.max_bytes_before_login),
+        max_fragments: limits.max_fragments,
+        message_timeout: Some(limits.message_timeout),
+        stall_timeout: limits.stall_timeout,
+        control_frames: limits.control_frames,
+        reassembly: Some(Arc::new(Reassembly::new(limits.max_reassembly))),
     }
 }
 

@@ -10,13 +10,16 @@ use std::{
 };
 
 use tokio::sync::Notify;
-use trunkline_core::{CloseReason, Code, Error};
-use trunkline_peer::{CallHead, Connection, ConnectionId, FromCall, Host, LinkError, LinkEvent, Login, User};
+use trunkline_core::{CloseCode, CloseReason, Code, Error};
+use trunkline_peer::{
+    AsHandle, CallHead, Connection, ConnectionId, FromCall, Host, LinkError, LinkEvent, Login, User, UserLoad,
+};
 
 use crate::{
     hooks::{Hooks, SessionHooks},
     info::Infos,
     meters::{Counted, Standing},
+    users::Users,
 };
 
 /// The sessions of one server. Cheap to clone, and usable from any task; a method has it injected by naming it.
@@ -30,6 +33,7 @@ struct Inner {
     sessions: RwLock<Sessions>,
     hooks: Arc<Hooks>,
     infos: Option<Infos>,
+    users: Users,
     /// Told when the last session has ended.
     emptied: Notify,
 }
@@ -60,8 +64,8 @@ struct Revocations {
 }
 
 impl Hub {
-    pub(crate) fn new(hooks: Hooks, infos: Option<Infos>) -> Self {
-        Self(Arc::new(Inner { hooks: Arc::new(hooks), infos, ..Inner::default() }))
+    pub(crate) fn new(hooks: Hooks, infos: Option<Infos>, users: Users) -> Self {
+        Self(Arc::new(Inner { hooks: Arc::new(hooks), infos, users, ..Inner::default() }))
     }
 
     /// The session of this number.
@@ -203,6 +207,10 @@ impl Host for Hub {
         }
     }
 
+    fn load(&self, user: &User) -> Option<Arc<UserLoad>> {
+        self.0.users.load(user.id())
+    }
+
     fn logged_in(&self, conn: &Connection, login: Login) {
         let Some(user) = conn.user() else { return };
         let mut sessions = self.write();
@@ -214,7 +222,12 @@ impl Host for Hub {
         if !ids.contains(&conn.id()) {
             ids.push(conn.id());
         }
+        let allowed = self.0.users.allows(ids.len());
         drop(sessions);
+        if !allowed {
+            conn.as_handle()
+                .close(CloseReason::new(CloseCode::TOO_MANY, "too many connections of this user"));
+        }
         if let (Login::First, Some(hooks)) = (login, hooks) {
             hooks.authenticated(conn);
         }

@@ -4,13 +4,16 @@
 //! ([`Server::serve`], [`Server::bind`]), take any byte stream ([`Server::handle`]), or be called without a network
 //! ([`Server::in_memory`]). [`Hub`] knows all sessions.
 
+mod admission;
 mod auth;
 #[cfg(feature = "axum")]
 mod axum;
 mod builder;
+mod config;
 mod contract;
 mod files;
 mod hooks;
+mod hosts;
 mod http;
 mod hub;
 mod info;
@@ -18,6 +21,7 @@ mod info;
 mod introspect;
 #[cfg(feature = "jwt")]
 mod jwt;
+mod limits;
 mod listen;
 mod logins;
 mod meters;
@@ -25,12 +29,15 @@ mod origin;
 mod post;
 #[cfg(feature = "prometheus")]
 mod prometheus;
+mod proxy;
 mod server;
 mod session;
 mod shutdown;
+mod users;
 
 pub use auth::{Authenticator, ByClosure, ByFuture, ByTrait, Credentials, IntoAuth};
 pub use builder::{Heartbeat, ServerBuilder, Unauthenticated};
+pub use config::Config;
 pub use hooks::HookOutput;
 pub use hub::{Audience, Hub};
 pub use info::IntoInfo;
@@ -38,5 +45,6 @@ pub use info::IntoInfo;
 pub use introspect::Introspection;
 #[cfg(feature = "jwt")]
 pub use jwt::{Jwt, JwtKey};
+pub use limits::Limits;
 pub use listen::{Bound, Serve, ServeError};
 pub use server::Server;

@@ -15,12 +15,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream, ToSocketAddrs},
     sync::watch,
+    task::JoinSet,
 };
 use trunkline_core::{CloseReason, Code, Error};
 use trunkline_peer::{End, PeerInfo, WebSocket};
 
 use crate::{
-    http::{self, Upgrade},
+    admission::Admitted,
+    http::{self, Door, Ends, Line, Upgrade},
     meters::{Measured, Phase},
     server::{Inner, Server},
     session::{self, Arrival},
@@ -29,12 +31,10 @@ use crate::{
 
 /// How long to wait when no connection can be accepted, for example because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How many connections are answered at once while the server ends.
+const TURNED_AWAY_AT_ONCE: usize = 256;
 /// The longest that a timer need wait.
 const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
-/// The largest head of a request.
-const MAX_HEAD: usize = 16 << 10;
-/// The most headers of a request.
-const MAX_HEADERS: usize = 64;
 
 /// Why a server does not serve, or not this connection.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +92,7 @@ where
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let listener = TcpListener::bind(self.addr).await.map_err(ServeError::Bind)?;
-            Bound { server: self.server, listener }.run_until(self.shutdown).await;
+            Bound::over(self.server, listener).run_until(self.shutdown).await;
             Ok(())
         })
     }
@@ -111,6 +111,7 @@ impl Bound {
     }
 
     pub(crate) fn over(server: Server, listener: TcpListener) -> Self {
+        tracing::info!(addr = ?listener.local_addr().ok(), settings = server.config().line(), "the server listens");
         Self { server, listener }
     }
 
@@ -141,25 +142,74 @@ impl Bound {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, addr)) => {
-                    tokio::spawn(connection(Arc::clone(&self.server.0), stream, addr, stop.subscribe()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "no connection can be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Ok((stream, addr)) => admit(&self.server.0, stream, addr, &stop),
+                Err(error) => pause(&error).await,
             }
         };
-        drop(self.listener);
         // Before the sessions are told, so that none begins unnoticed.
         stop.send_replace(how);
-        shutdown::drain(&self.server.0, stop.closed()).await;
+        tokio::select! {
+            () = shutdown::drain(&self.server.0, stop.closed()) => {}
+            never = turn_away(&self.server.0, &self.listener) => match never {},
+        }
     }
+}
+
+/// Serves a connection if there is room for it, and else tells some that there is none.
+fn admit(server: &Arc<Inner>, stream: TcpStream, addr: SocketAddr, stop: &watch::Sender<Stop>) {
+    let address = (!server.proxies.trusts(addr.ip())).then(|| addr.ip());
+    let full = match server.admission.accept(address) {
+        Ok(ticket) => {
+            let line = Line::new(ends(&stream, addr), Door::Open(ticket));
+            tokio::spawn(connection(Arc::clone(server), stream, line, stop.subscribe()));
+            return;
+        }
+        Err(full) => full,
+    };
+    let Some(told) = server.admission.tell() else { return };
+    tracing::debug!(%addr, ?full, "there is no room for a connection");
+    let line = Line::new(ends(&stream, addr), Door::Full(full));
+    let (server, stop) = (Arc::clone(server), stop.subscribe());
+    tokio::spawn(async move {
+        let _told = told;
+        tokio::select! {
+            _ = stopped(stop) => {}
+            _ = requests(server, stream, line) => {}
+        }
+    });
+}
+
+/// Answers requests while sessions end: that the server lives, that it is not ready, and that nobody is let in.
+async fn turn_away(server: &Arc<Inner>, listener: &TcpListener) -> Infallible {
+    // They end with this future.
+    let mut tasks = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, addr)) => {
+                while tasks.try_join_next().is_some() {}
+                if tasks.len() < TURNED_AWAY_AT_ONCE {
+                    let line = Line::new(ends(&stream, addr), Door::Closing);
+                    tasks.spawn(requests(Arc::clone(server), stream, line));
+                }
+            }
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+/// Waits for what is wrong to get better.
+async fn pause(error: &io::Error) {
+    tracing::warn!(%error, "no connection can be accepted");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+fn ends(stream: &TcpStream, remote: SocketAddr) -> Ends {
+    Ends { remote: Some(remote), local: stream.local_addr().ok().map(|addr| addr.ip()) }
 }
 
 /// Serves one TCP connection: HTTP until a request is upgraded, and the session then. Whoever waits for its end holds the
 /// other end of `stop`.
-async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr, stop: watch::Receiver<Stop>) {
+async fn connection(server: Arc<Inner>, stream: TcpStream, line: Line, stop: watch::Receiver<Stop>) {
     // What is sent is gathered already; a delay would only add to it.
     let _ = stream.set_nodelay(true);
     let pending = server.hub.arrive();
@@ -167,7 +217,7 @@ async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr, sto
     let started = Box::pin(async {
         let (transport, arrival) = tokio::select! {
             _ = stopped(stop.clone()) => None,
-            upgraded = upgrade(&server, stream, addr) => upgraded,
+            upgraded = upgrade(&server, stream, line) => upgraded,
         }?;
         session::login(&server, transport, arrival, stopped(stop.clone())).await.ok()
     });
@@ -182,25 +232,28 @@ async fn connection(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr, sto
 async fn upgrade(
     server: &Arc<Inner>,
     stream: TcpStream,
-    addr: SocketAddr,
-) -> Option<(WebSocket<TcpStream>, Arrival)> {
+    line: Line,
+) -> Option<(Admitted<WebSocket<TcpStream>>, Arrival)> {
     let measured = Measured::begin();
-    let upgrade = requests(Arc::clone(server), stream, addr).await?;
-    let (stream, read) = upgraded(upgrade.on_upgrade).await?;
+    let Upgrade { on_upgrade, headers, subprotocol, client, ticket } =
+        requests(Arc::clone(server), stream, line).await?;
+    let (stream, read) = upgraded(on_upgrade).await?;
     measured.end(Phase::Upgrade);
-    let transport = WebSocket::new(End::Server, stream, &read, server.config.max_packet as usize).await;
-    let peer = PeerInfo::new(addr).headers(&upgrade.headers);
-    Some((transport, Arrival { peer, subprotocol: upgrade.subprotocol, user: None }))
+    let limits = Arc::clone(&server.socket_limits);
+    let transport = Admitted::new(WebSocket::with_limits(End::Server, stream, &read, limits).await, ticket);
+    let peer = client.map_or_else(PeerInfo::local, PeerInfo::new).headers(&headers);
+    Some((transport, Arrival { peer, subprotocol, user: None }))
 }
 
 /// Answers requests until one is upgraded.
-async fn requests(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr) -> Option<Upgrade> {
-    let head_timeout = server.head_timeout;
+async fn requests(server: Arc<Inner>, stream: TcpStream, line: Line) -> Option<Upgrade> {
+    let limits = server.config.limits.clone();
+    let line = Arc::new(line);
     let found = Arc::new(Mutex::new(None));
     let service = service_fn(|request| {
-        let (server, found) = (Arc::clone(&server), Arc::clone(&found));
+        let (server, line, found) = (Arc::clone(&server), Arc::clone(&line), Arc::clone(&found));
         async move {
-            let (response, upgrade) = http::answer(&server, request, Some(addr)).await;
+            let (response, upgrade) = http::answer(&server, &line, request).await;
             if let Some(upgrade) = upgrade {
                 *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
             }
@@ -209,9 +262,9 @@ async fn requests(server: Arc<Inner>, stream: TcpStream, addr: SocketAddr) -> Op
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout.min(LONGEST))
-        .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
+        .header_read_timeout(limits.head_timeout.min(LONGEST))
+        .max_buf_size(limits.max_head)
+        .max_headers(limits.max_headers)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;

@@ -16,7 +16,7 @@ use serde::{
 };
 use serde_json::{Map, Value, json};
 use trunkline_core::{
-    CloseCode, Code, ConfigError, Error, MethodSchema, Never, Outcome, ServiceSchema, TypeSchema, shown,
+    CloseCode, Code, Error, MethodSchema, Never, Outcome, ServiceSchema, TypeSchema, shown,
 };
 use trunkline_peer::{
     BoxFuture, Connection, ConnectionState, Dispatch, Incoming, PeerInfo, User, causes, contained, network,
@@ -34,25 +34,6 @@ use crate::{
 pub(crate) struct FailedLogins {
     pub(crate) per_connection: u32,
     pub(crate) per_minute: u32,
-}
-
-impl Default for FailedLogins {
-    fn default() -> Self {
-        Self { per_connection: 3, per_minute: 10 }
-    }
-}
-
-impl FailedLogins {
-    pub(crate) fn check(self) -> Result<(), ConfigError> {
-        let zero = [
-            (self.per_connection, "max_failed_logins is at least 1"),
-            (self.per_minute, "failed_logins_per_minute is at least 1"),
-        ];
-        match zero.into_iter().find(|(limit, _)| *limit == 0) {
-            Some((_, rule)) => Err(ConfigError(rule.to_owned())),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Why somebody is not logged in.

@@ -19,8 +19,9 @@ impl Origins {
         Ok(())
     }
 
-    /// Whether a request with these headers may be upgraded; the origin if not. Only browsers send one.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), String> {
+    /// Whether a request with these headers may be upgraded; the origin if not. Only browsers send one. `host_is_proof` says
+    /// whether a page of the host that the request names is the server's own.
+    pub(crate) fn check(&self, headers: &HeaderMap, host_is_proof: bool) -> Result<(), String> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else { return Ok(()) };
         let text = String::from_utf8_lossy(origin.as_bytes()).into_owned();
@@ -29,7 +30,9 @@ impl Origins {
         }
         let Some((scheme, host)) = split(&text) else { return Err(text) };
         let own = headers.get(header::HOST).and_then(|own| own.to_str().ok()).map(|own| normal(&scheme, own));
-        match own.is_some_and(|own| own == host) || self.0.contains(&format!("{scheme}://{host}")) {
+        match (host_is_proof && own.is_some_and(|own| own == host))
+            || self.0.contains(&format!("{scheme}://{host}"))
+        {
             true => Ok(()),
             false => Err(text),
         }
@@ -67,7 +70,7 @@ mod tests {
         for origin in origins {
             headers.append(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
-        allowed.check(&headers).is_ok()
+        allowed.check(&headers, true).is_ok()
     }
 
     #[test]
@@ -98,6 +101,18 @@ mod tests {
             assert!(!check("chat.example", &[origin]), "{origin}");
         }
         assert!(!check("chat.example", &["https://app.example", "https://app.example"]));
+    }
+
+    #[test]
+    fn the_own_origin_counts_where_the_host_is_a_proof() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("evil.example"));
+        headers.insert(header::ORIGIN, HeaderValue::from_static("http://evil.example"));
+        assert!(Origins::default().check(&headers, true).is_ok());
+        assert!(Origins::default().check(&headers, false).is_err());
+        let mut allowed = Origins::default();
+        allowed.allow("http://evil.example").unwrap();
+        assert!(allowed.check(&headers, false).is_ok());
     }
 
     #[test]

@@ -12,20 +12,18 @@ use http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 use trunkline_core::{
-    CloseCode, CloseReason, Codec, KeepAlive, Link, Protocol, ProtocolError, Role, Session, shown,
+    CloseCode, CloseReason, Codec, KeepAlive, Link, Protocol, ProtocolError, Role, Session,
 };
 use trunkline_peer::{Connection, Handle, Host, PeerInfo, Services, User, answer_once, now};
 
 use crate::{
     auth::Credentials,
+    http::{Ends, check_page, retry_after},
     logins::Refused,
     server::{Inner, Server},
-    session::BEFORE_LOGIN,
     shutdown::Stop,
 };
 
-/// How long the body of a request may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it is asked whether the login of a call that runs was taken back.
 const REVOCATION_CHECK: Duration = Duration::from_secs(1);
 
@@ -56,7 +54,8 @@ impl Server {
     /// Dropping the future ends the methods that run.
     pub async fn post(&self, request: Request<Bytes>, addr: Option<SocketAddr>) -> Response<Bytes> {
         let (head, body) = request.into_parts();
-        answer(&self.0, &head, http_body_util::Full::new(body), addr).await
+        let ends = Ends { remote: addr, local: None };
+        answer(&self.0, &head, http_body_util::Full::new(body), &ends).await
     }
 }
 
@@ -70,18 +69,13 @@ pub(crate) async fn answer<B: RequestBody>(
     server: &Arc<Inner>,
     head: &Parts,
     body: B,
-    addr: Option<SocketAddr>,
+    ends: &Ends,
 ) -> Answer {
-    let origin = match server.origins.check(&head.headers) {
-        Ok(()) => head.headers.get(header::ORIGIN),
-        Err(origin) => {
-            tracing::warn!(
-                origin = shown(&origin, 128),
-                "a page of another origin was refused: `.allow_origins([..])` would let it in"
-            );
-            return text(StatusCode::FORBIDDEN, "this origin may not send requests");
-        }
-    };
+    if let Err(refusal) = check_page(server, ends, &head.headers) {
+        return refusal.answer();
+    }
+    let origin = head.headers.get(header::ORIGIN);
+    let addr = ends.client(server, &head.headers);
     let answer = match head.method {
         _ if !server.post => not_allowed("GET", "this is a WebSocket endpoint"),
         Method::POST => respond(server, head, body, addr).await.unwrap_or_else(|refused| refused),
@@ -168,7 +162,8 @@ async fn identify(server: &Inner, peer: PeerInfo) -> Result<Caller, Answer> {
     let Some(logins) = &server.logins else { return Ok(Caller { peer, user: None, revocations }) };
     let credentials = Credentials::new(peer.clone(), None, serde_json::Map::new());
     let has_tried = credentials.is_an_attempt();
-    let judged = tokio::time::timeout(server.login_timeout, logins.judge(credentials, None)).await;
+    let judged =
+        tokio::time::timeout(server.config.limits.login_timeout, logins.judge(credentials, None)).await;
     let user = match judged {
         Ok(Ok(user)) => Some(user),
         Ok(Err(Refused::Unknown)) if has_tried && server.router.closes_unauthenticated() => {
@@ -188,14 +183,15 @@ async fn identify(server: &Inner, peer: PeerInfo) -> Result<Caller, Answer> {
 
 /// Reads the body, within what the caller may send.
 async fn collect<B: RequestBody>(server: &Inner, caller: &Caller, body: B) -> Result<Bytes, Answer> {
-    let max = server.config.max_packet as usize;
+    let max = server.config.limits.session.max_packet as usize;
     let is_nobody = server.router.requires_login() && caller.user.is_none();
-    let max = if is_nobody { max.min(BEFORE_LOGIN) } else { max };
+    let max = if is_nobody { max.min(server.config.limits.max_bytes_before_login) } else { max };
     let too_large = || text(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {max} bytes are taken"));
     if body.size_hint().lower() > max as u64 {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect()).await {
+    match tokio::time::timeout(server.config.limits.message_timeout, Limited::new(body, max).collect()).await
+    {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(text(StatusCode::BAD_REQUEST, "the body broke off")),
@@ -216,9 +212,9 @@ async fn exchange(server: &Arc<Inner>, media: Media, caller: Caller, body: Bytes
         _ => body,
     };
     let keep_alive = KeepAlive { ping_every: None, silence: None, ..server.keep_alive.clone() };
-    let limits = server.config.limits_unsaid();
+    let limits = server.config.limits.session.limits_unsaid();
     let link = Link::without_hello(now(), protocol, keep_alive, limits, body);
-    let session = Session::new(Role::Server, server.config.clone(), protocol);
+    let session = Session::new(Role::Server, server.config.limits.session.clone(), protocol);
     let mut session = session.with_answers_of(limits.packet as usize);
     let attached = session.attach(link);
     let handle = Handle::connected(protocol.codec());
@@ -229,7 +225,8 @@ async fn exchange(server: &Arc<Inner>, media: Media, caller: Caller, body: Bytes
         router: Arc::clone(&server.router),
         connection: connection.clone(),
         login_until: None,
-        expiry: server.expiry,
+        expiry: server.config.expiry,
+        limits: Arc::clone(&server.traffic),
     };
     let mut answering = std::pin::pin!(answer_once(session, handle, services, attached));
     let (bodies, reason) = loop {
@@ -284,13 +281,6 @@ fn unavailable(reason: &str, after: Duration) -> Answer {
 fn not_allowed(allowed: &'static str, reason: &'static str) -> Answer {
     let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, reason);
     answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
-    answer
-}
-
-/// Whole seconds, rounded up (RFC 9110, section 10.2.3).
-fn retry_after(mut answer: Answer, after: Duration) -> Answer {
-    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     answer
 }
 

@@ -1,25 +1,30 @@
 //! The built server: a value that can be shared, and the ways to bring connections to it.
 
-use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, sync::Arc};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, ToSocketAddrs},
     sync::watch,
 };
-use trunkline_core::{CloseReason, ConfigError, KeepAlive, ServiceSchema, SessionConfig};
+use trunkline_core::{CloseReason, ConfigError, Error, KeepAlive, ServiceSchema};
 use trunkline_peer::{
-    End, Expiry, IntoMethod, Memory, PeerInfo, Registration, Router, User, WebSocket, memory,
+    End, IntoMethod, Memory, PeerInfo, Registration, Router, SocketLimits, TrafficLimits, User, WebSocket,
+    hang_up, memory,
 };
 
 use crate::{
+    admission::{Admission, Admitted, Ticket},
     builder::ServerBuilder,
+    config::Config,
     contract::Contract,
     files::Files,
+    hosts::Hosts,
     hub::Hub,
     listen::{Bound, Serve, ServeError},
     logins::Logins,
     origin::Origins,
+    proxy::Proxies,
     session::{self, Arrival},
     shutdown::Stop,
 };
@@ -35,18 +40,18 @@ pub(crate) struct Inner {
     pub(crate) router: Arc<Router>,
     pub(crate) contract: Contract,
     pub(crate) logins: Option<Arc<Logins>>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) socket_limits: Arc<SocketLimits>,
+    pub(crate) traffic: Arc<TrafficLimits>,
     pub(crate) origins: Origins,
-    pub(crate) path: Option<String>,
+    pub(crate) hosts: Hosts,
+    pub(crate) proxies: Proxies,
     pub(crate) files: Option<Files>,
     /// Which doors are open beside that of the native protocol.
     pub(crate) json_rpc: bool,
     pub(crate) post: bool,
-    pub(crate) config: SessionConfig,
+    pub(crate) config: Config,
     pub(crate) keep_alive: KeepAlive,
-    pub(crate) login_timeout: Duration,
-    pub(crate) head_timeout: Duration,
-    pub(crate) expiry: Expiry,
-    pub(crate) shutdown_grace: Duration,
     pub(crate) stop: watch::Sender<Stop>,
     pub(crate) hub: Hub,
     /// Where the numbers of the process are served.
@@ -71,6 +76,22 @@ impl Server {
     #[cfg(feature = "prometheus")]
     pub fn metrics(&self) -> Option<String> {
         crate::prometheus::text()
+    }
+
+    /// The configuration as it is in effect: defaults, file, variables, and what the builder has set. It has no secrets.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Listens on the address and port of the [configuration](Self::config) and serves for ever. For one that can be told to
+    /// stop, or to know the port, use [`Self::serve`] or [`Self::bind`] with [`Config::addr`].
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be listened on.
+    pub async fn run(&self) -> Result<(), Error> {
+        self.serve(self.0.config.addr()).await?;
+        Ok(())
     }
 
     /// The services, in the order in which they were added.
@@ -148,12 +169,27 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the peer did not say hello, or was sent away.
+    /// If the peer did not say hello, or was sent away; also if there are too many connections.
     pub async fn handle<S>(&self, stream: S, peer: PeerInfo) -> Result<CloseReason, ServeError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.speak(stream, &[], Arrival { peer, subprotocol: None, user: None }).await
+        let address = peer.remote_addr().map(|addr| addr.ip());
+        let admitted = self.0.admission.accept(address).and_then(|mut ticket| {
+            address.map_or(Ok(()), |address| ticket.upgrade(address))?;
+            Ok(ticket)
+        });
+        match admitted {
+            Ok(ticket) => {
+                self.speak(stream, &[], ticket, Arrival { peer, subprotocol: None, user: None }).await
+            }
+            Err(full) => {
+                let limits = Arc::clone(&self.0.socket_limits);
+                hang_up(WebSocket::with_limits(End::Server, stream, &[], limits).await, full.close_reason())
+                    .await;
+                Err(ServeError::NoSession(full.close_reason()))
+            }
+        }
     }
 
     /// Speaks WebSocket over `stream`, the first bytes of which have been `read` already, until the session ends.
@@ -161,13 +197,15 @@ impl Server {
         &self,
         stream: S,
         read: &[u8],
+        ticket: Ticket,
         arrival: Arrival,
     ) -> Result<CloseReason, ServeError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let transport = WebSocket::new(End::Server, stream, read, self.0.config.max_packet as usize).await;
-        session::run(&self.0, transport, arrival).await
+        let limits = Arc::clone(&self.0.socket_limits);
+        let transport = WebSocket::with_limits(End::Server, stream, read, limits).await;
+        session::run(&self.0, Admitted::new(transport, ticket), arrival).await
     }
 
     /// A connection to this server without a network, for tests: hand it to `Client::over`.

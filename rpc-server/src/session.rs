@@ -25,9 +25,6 @@ use crate::{
     shutdown::stopped,
 };
 
-/// The largest first packet, in bytes: a hello and the calls that may follow it.
-pub(crate) const BEFORE_LOGIN: usize = 16 << 10;
-
 /// A peer that has connected and said nothing.
 pub(crate) struct Arrival {
     pub(crate) peer: PeerInfo,
@@ -59,7 +56,7 @@ pub(crate) async fn login<T: Transport>(
     arrival: Arrival,
     stop: impl Future<Output = CloseReason>,
 ) -> Result<Started<T>, ServeError> {
-    let deadline = after(server.login_timeout);
+    let deadline = after(server.config.limits.login_timeout);
     let measured = Measured::begin();
     let welcomed = tokio::select! {
         biased;
@@ -114,7 +111,7 @@ async fn welcome<T: Transport>(
     arrival: &Arrival,
     deadline: Instant,
 ) -> Result<Accepted, Option<CloseReason>> {
-    let late = || Some(CloseReason::from(&ProtocolError::LoginTimeout(server.login_timeout)));
+    let late = || Some(CloseReason::from(&ProtocolError::LoginTimeout(server.config.limits.login_timeout)));
     let left = || deadline.saturating_duration_since(now());
     let may_be_json_rpc = server.json_rpc && arrival.subprotocol.is_none();
     let early = if may_be_json_rpc {
@@ -144,7 +141,7 @@ async fn welcome<T: Transport>(
         }
     };
     if let Opening::JsonRpc(first) = &opening
-        && first.len() > BEFORE_LOGIN
+        && first.len() > server.config.limits.max_bytes_before_login
         && judged.user.is_none()
         && server.router.requires_login()
     {
@@ -175,7 +172,7 @@ async fn opening<T: Transport>(
         (Protocol::JsonRpc, _) => {
             Err(Some(CloseReason::new(CloseCode::UNSUPPORTED, "JSON-RPC is not spoken here")))
         }
-        (_, packet) if packet.len() > BEFORE_LOGIN => {
+        (_, packet) if packet.len() > server.config.limits.max_bytes_before_login => {
             Err(Some(CloseReason::from(&ProtocolError::TooMuchBeforeLogin)))
         }
         (protocol, packet) => {
@@ -326,19 +323,23 @@ fn start<T: Transport>(
                 session: id.to_string(),
                 user: user.as_ref().map(|user| user.id().to_owned()),
                 expires_ms: user.as_ref().and_then(User::expiry).and_then(millis_until),
-                limits: server.config.limits(),
+                limits: server.config.limits.session.limits(),
                 services: server.contract.stale(&hello.hello().services),
                 ..Welcome::default()
             };
             hello.accept(now(), keep_alive, welcome)
         }
-        Opening::JsonRpc(first) => {
-            Link::without_hello(now(), Protocol::JsonRpc, keep_alive, server.config.limits_unsaid(), first)
-        }
+        Opening::JsonRpc(first) => Link::without_hello(
+            now(),
+            Protocol::JsonRpc,
+            keep_alive,
+            server.config.limits.session.limits_unsaid(),
+            first,
+        ),
     };
     let link = link.with_jitter(jitter());
     let handle = Handle::connected(link.protocol().codec());
-    let mut session = Session::new(Role::Server, server.config.clone(), link.protocol());
+    let mut session = Session::new(Role::Server, server.config.limits.session.clone(), link.protocol());
     let attached = session.attach(link);
     let host: Arc<dyn Host> = Arc::new(server.hub.clone());
     let login_until = (server.router.requires_login() && user.is_none()).then_some(login_until);
@@ -347,7 +348,8 @@ fn start<T: Transport>(
         router: Arc::clone(&server.router),
         connection: conn.clone(),
         login_until,
-        expiry: server.expiry,
+        expiry: server.config.expiry,
+        limits: Arc::clone(&server.traffic),
     };
     let driver = Box::new(Driver::new(transport, session, handle.clone(), Some(services), attached));
     Started { driver, conn, handle, hub: server.hub.clone(), has_failed, revocations }

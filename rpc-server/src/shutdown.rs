@@ -69,7 +69,7 @@ impl Server {
 
 /// Lets sessions end, and waits for that and for `others`.
 pub(crate) async fn drain(server: &Arc<Inner>, others: impl Future<Output = ()>) {
-    let grace = server.shutdown_grace;
+    let grace = server.config.shutdown_grace;
     for conn in server.hub.connections() {
         conn.drain(grace);
     }
