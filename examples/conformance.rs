@@ -10,12 +10,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use trunkline::{
-    Attr, Code, Credentials, Error, Heartbeat, Hub, Result, ResultExt, Server, ServerBuilder, User, Value,
-    attr, data, json, service,
+    Attr, Code, Credentials, Error, Expiry, Heartbeat, Hub, Result, ResultExt, Server, ServerBuilder, User,
+    Value, attr, data, json, service,
 };
 
 const ADMIN: Attr<bool> = attr("admin");
@@ -46,6 +46,10 @@ pub trait Conformance {
 
     /// Who the caller is.
     async fn whoami(&self, user: User) -> String;
+
+    /// Takes the logins of a user back; how many sessions that ends.
+    #[method(requires = ADMIN)]
+    async fn revoke(&self, hub: Hub, user: String) -> usize;
 
     /// What the server counts.
     #[method(requires = ADMIN)]
@@ -156,6 +160,10 @@ impl Conformance for App {
         user.id().to_owned()
     }
 
+    async fn revoke(&self, hub: Hub, user: String) -> usize {
+        hub.user(&user).revoke()
+    }
+
     async fn stats(&self, hub: Hub) -> Stats {
         // In this order: what ends meanwhile has started before.
         let ended = self.counts.ended.load(Ordering::SeqCst);
@@ -181,6 +189,9 @@ fn rss() -> Option<u64> {
 fn authenticate(creds: &Credentials) -> Result<Option<User>> {
     Ok(match creds.token() {
         Some("tok-alice-1" | "tok-alice-2") => Some(User::new("alice")),
+        Some("tok-alice-4s") => {
+            Some(User::new("alice").expires_at(SystemTime::now() + Duration::from_secs(4)))
+        }
         Some("tok-bob-1") => Some(User::new("bob")),
         Some("tok-admin") => Some(User::new("admin").with(ADMIN, true)),
         _ => None,
@@ -197,6 +208,8 @@ fn builder(profile: &str) -> Option<ServerBuilder> {
                 .max_in_flight(8)
                 .call_timeout(Duration::from_secs(5))
                 .login_timeout(Duration::from_secs(2))
+                .expiry(Expiry { notice: Duration::from_secs(2), grace: Duration::from_secs(2) })
+                .shutdown_grace(Duration::from_secs(3))
                 .head_timeout(Duration::from_secs(2))
                 .heartbeat(Heartbeat::every(Duration::from_secs(2)).timeout(Duration::from_secs(2))),
         ),
