@@ -17,6 +17,7 @@ mod lints;
 mod locks;
 mod msrv;
 mod npm;
+mod peers;
 mod purity;
 mod repo;
 mod suite;

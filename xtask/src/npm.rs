@@ -44,7 +44,7 @@ fn npm(folder: &Path) -> Command {
     npm
 }
 
-fn check_node() -> Result<(), Failure> {
+pub(crate) fn check_node() -> Result<(), Failure> {
     let (major, minor) = NODE;
     let wanted =
         || Failure::Rule(format!("install Node.js {major}.{minor} or later, with npm: https://nodejs.org"));

@@ -7,7 +7,10 @@ use serde::Deserialize;
 use crate::command::{self, Failure};
 
 /// The folders with a workspace of their own, whose crates stay out of our lock file. Some may not exist yet.
-const SIDE_WORKSPACES: [&str; 3] = ["benches/peers", "benches/adoption", "fuzz"];
+const SIDE_WORKSPACES: [&str; 4] = ["benches/peers", "benches/adoption", "fuzz", PEERS];
+
+/// The folder of the tests with clients that others wrote.
+pub(crate) const PEERS: &str = "tests/peers";
 
 /// This workspace and every package in its graph, for all platforms and with all features.
 #[derive(Debug, Deserialize)]

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    command::Failure, deny, docs, examples, fmt, generated, lints, locks, msrv, purity, repo::Repo, tests,
-    typescript, workspaces,
+    command::Failure, deny, docs, examples, fmt, generated, lints, locks, msrv, peers, purity, repo::Repo,
+    tests, typescript, workspaces,
 };
 
 /// One thing that CI checks, by its name.
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     ("workspaces", workspaces::run),
     ("deny", deny::run),
     ("tests", tests::run),
+    ("peers", peers::run),
     ("examples", examples::run),
     ("generated", generated::check),
     ("typescript", typescript::run),
