@@ -127,8 +127,8 @@ class Connection implements Client {
   readonly #session: Session;
   readonly #stubs = new Map<unknown, unknown>();
   #hashes: Record<string, string> | undefined;
-  /** By the name of the event; those of the state by none. */
-  readonly #listeners = new Map<string | undefined, Set<Listener>>();
+  /** Each with the name of its event; those of the state have none. */
+  readonly #listeners = new Set<readonly [event: string | undefined, listener: Listener]>();
   #link: Link | undefined;
   #token: string | undefined;
   #patience: Timer;
@@ -251,16 +251,15 @@ class Connection implements Client {
 
   #listen(event: string | undefined, listener: Listener): () => void {
     // Of its own, so that the same function can listen twice.
-    const own: Listener = (...args) => listener(...args);
-    const listeners = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, listeners.add(own));
-    return () => listeners.delete(own);
+    const own = [event, listener] as const;
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
   }
 
   #tell(event: string | undefined, ...args: unknown[]): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+    for (const [of, listener] of [...this.#listeners]) {
       try {
-        listener(...(args as never[]));
+        if (of === event) listener(...(args as never[]));
       } catch (error) {
         // It is the listener's, and none of the others' business.
         queueMicrotask(() => {

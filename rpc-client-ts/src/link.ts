@@ -45,8 +45,6 @@ export class Link implements Outlet {
   /** Of the silence until the end, then of the wait for the socket. */
   #timer: Timer;
   #gone!: () => void;
-  /** What the socket has said of its failure. */
-  #trouble = "";
 
   constructor(socket: Socket, codec: Codec, session: Session, user: LinkUser) {
     this.#socket = socket;
@@ -54,28 +52,26 @@ export class Link implements Outlet {
     this.#session = session;
     this.#user = user;
     socket.binaryType = "arraybuffer";
-    const on = (type: string, act: (event: SocketEvent) => void) => {
-      socket.addEventListener(type, (event) => {
-        if (!this.#ended) act(event);
-      });
-    };
-    on("open", () => this.#open());
-    on("message", ({ data }) => this.#take(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
-    on("close", ({ code, reason }) => this.#end({ code: code ?? 1006, reason: reason || this.#trouble }));
-    on("error", ({ message }) => {
-      this.#trouble = message ?? "";
-      // A close follows, but not from every socket.
-      setTimeout(() => this.#end({ code: 1006, reason: this.#trouble }), 1000);
-    });
+    // What a socket has said of its failure, which it says before it closes.
+    let trouble = "";
     this.closed = new Promise((resolve) => {
       this.#gone = resolve;
     });
-    for (const type of ["close", "error"]) {
-      socket.addEventListener(type, () => {
-        if (this.#ended) clearTimeout(this.#timer);
-        this.#gone();
-      });
-    }
+    const closed = ({ code = 1006, reason }: Partial<SocketEvent>) => {
+      this.#end({ code, reason: reason || trouble });
+      clearTimeout(this.#timer);
+      this.#gone();
+    };
+    socket.addEventListener("open", () => this.#open());
+    socket.addEventListener("message", ({ data }) =>
+      this.#take(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)),
+    );
+    socket.addEventListener("close", closed);
+    socket.addEventListener("error", ({ message = "" }) => {
+      trouble = message;
+      // A close follows, but not from every socket.
+      setTimeout(closed, 1000, {});
+    });
   }
 
   send(packet: Packet): void {
@@ -107,6 +103,7 @@ export class Link implements Outlet {
   }
 
   #take(packet: Packet): void {
+    if (this.#ended) return;
     this.#heardAt = performance.now();
     let count = 0;
     try {

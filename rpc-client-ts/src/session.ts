@@ -88,7 +88,7 @@ export class Session {
     const failure =
       this.#ended ??
       (timeout > 0 ? undefined : LATE) ??
-      (head && this.#tooLarge("what is sent beside the parameters", this.#codec.encode(head), MAX_HEAD));
+      (head && tooLarge("what is sent beside the parameters", this.#codec.size(this.#codec.encode(head)), MAX_HEAD));
     if (failure) {
       request.end([FAIL, failure]);
       return () => {};
@@ -235,8 +235,9 @@ export class Session {
       const full = this.#sent.size >= this.#limits.in_flight || this.#lastId >= MAX_ID;
       if (full && !oneway) break;
       const frame = this.#write(pending, this.#lastId + 2);
-      const failure = this.#tooLarge("the call", frame, this.#limits.packet);
-      if (!failure && this.#codec.size(frame) > room) break;
+      const size = this.#codec.size(frame);
+      const failure = tooLarge("the call", size, this.#limits.packet);
+      if (!failure && size > room) break;
       this.#unsent.delete(pending);
       if (failure) finish(pending, [FAIL, failure]);
       else if (oneway) finish(pending, [OK, () => undefined]);
@@ -253,13 +254,12 @@ export class Session {
     if (head || params !== undefined) fields.push(head && head.t !== undefined ? { ...head, t: left } : head);
     return this.#codec.frame(fields, params);
   }
+}
 
-  /** Why something cannot be sent, if it takes more than `most` bytes. */
-  #tooLarge(what: string, packet: Packet, most: number): Failure | undefined {
-    const size = this.#codec.size(packet);
-    if (size <= most) return undefined;
-    return { code: "INVALID_ARGUMENT", message: `${what} takes ${size} bytes and the peer accepts ${most}` };
-  }
+/** Why something cannot be sent, if it takes more than `most` bytes. */
+function tooLarge(what: string, size: number, most: number): Failure | undefined {
+  if (size <= most) return undefined;
+  return { code: "INVALID_ARGUMENT", message: `${what} takes ${size} bytes and the peer accepts ${most}` };
 }
 
 function finish({ timer, request }: Pending, outcome: Outcome): void {
