@@ -3,7 +3,7 @@
  * never calls it.
  *
  * ```ts
- * plugins: [trunkline({ run: "cargo run --bin rpc -- --out web/src/rpc.ts", watch: "../server/src", cwd: ".." })]
+ * plugins: [trunkline({ run: "cargo rpc --out web/src/rpc.ts", watch: "../server/src", cwd: ".." })]
  * ```
  */
 
