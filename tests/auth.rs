@@ -135,6 +135,35 @@ async fn before_the_login_only_public_methods_are_there_and_the_others_look_alik
 }
 
 #[tokio::test]
+async fn before_the_login_four_packets_and_16_kib_may_be_sent() {
+    let server = builder().build().unwrap();
+    let addr = serve(&server).await;
+    let mut raw = Raw::hello(addr, HELLO).await;
+    for id in [1, 3, 5, 7] {
+        raw.text(&format!(r#"[3,{id},"rpc.refresh",0,["tok-ada"]]"#)).await;
+        assert_eq!(code(&raw.receive().await.unwrap()), "UNAUTHENTICATED");
+    }
+    raw.text(r#"[3,9,"ping",0,[]]"#).await;
+    assert_eq!(raw.close_code().await, 4401);
+
+    let mut raw = Raw::hello(addr, HELLO).await;
+    let padded = |id: u32| format!(r#"[3,{id},"validateGame",0,["{}"]]"#, "x".repeat(9 << 10));
+    raw.text(&padded(1)).await;
+    assert_eq!(code(&raw.receive().await.unwrap()), "UNAUTHENTICATED");
+    raw.text(&padded(3)).await;
+    assert_eq!(raw.close_code().await, 4401);
+
+    // Whoever has logged in by then is not concerned.
+    let mut raw = Raw::hello(addr, HELLO).await;
+    raw.text(r#"[3,1,"rpc.login",0,["tok-ada"]]"#).await;
+    assert!(raw.receive().await.unwrap().starts_with("[5,1,"));
+    for id in [3, 5, 7, 9, 11] {
+        raw.text(&padded(id)).await;
+        assert!(raw.receive().await.unwrap().starts_with("[5,"));
+    }
+}
+
+#[tokio::test]
 async fn a_policy_closes_whoever_is_not_logged_in_at_once() {
     let server = builder().unauthenticated(Unauthenticated::Close).build().unwrap();
     let addr = serve(&server).await;

@@ -201,6 +201,16 @@ async fn a_client_that_ignores_pings_is_told_of_as_an_error_and_as_gone_once_eac
     assert!(all[3].starts_with("disconnect ada 4410"), "{all:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_log_in_is_an_error() {
+    let told = Told::default();
+    let server = told.of(builder()).build().unwrap();
+    let (mut idle, _) = Duplex::hello(&server, HELLO).await;
+    assert_eq!(idle.receive().await, "4408");
+    let expected = ["connect 1", "error no login in time", "disconnect  4408 no login in time"];
+    assert_eq!(told.until("disconnect").await, expected);
+}
+
 #[tokio::test]
 async fn a_hook_that_panics_or_fails_is_logged_and_holds_nobody_up() {
     let (log, _logging) = Log::begin(tracing::Level::INFO);

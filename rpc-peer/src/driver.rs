@@ -220,7 +220,6 @@ impl<T: Transport> Driver<T> {
             self.measure();
         }
         self.check_login(now)?;
-        self.check_drained(now)?;
         if let Some(traffic) = &mut self.traffic {
             traffic.tell(self.session.in_flight());
         }
@@ -233,6 +232,7 @@ impl<T: Transport> Driver<T> {
         }
         self.waited = false;
         self.write(cx, now)?;
+        self.check_drained(now)?;
         if self.once && !more && self.handlers.is_empty() {
             return Err(End { say: false, ..End::told(CloseReason::new(CloseCode::NORMAL, "")) });
         }
@@ -625,10 +625,7 @@ impl<T: Transport> Driver<T> {
             return Err(login_ended());
         } else if until <= now {
             let reason = CloseReason::new(CloseCode::AUTH_TIMEOUT, "no login in time");
-            return Err(End {
-                error: Some(ProtocolError::LoginTimeout(Duration::ZERO).into()),
-                ..End::told(reason)
-            });
+            return Err(End { error: Some(LinkError::NoLogin), ..End::told(reason) });
         }
         Ok(())
     }
@@ -637,7 +634,9 @@ impl<T: Transport> Driver<T> {
     fn handle_login_end(&mut self, now: Instant, end: LoginEnd) -> Result<(), End> {
         if now < end.at {
             self.login_end = Some(LoginEnd { notice_at: None, ..end });
-            self.say_expiring(now, end.at.saturating_duration_since(now));
+            if !self.once {
+                self.say_expiring(now, end.at.saturating_duration_since(now));
+            }
             return Ok(());
         }
         self.login_end = None;
@@ -672,15 +671,21 @@ impl<T: Transport> Driver<T> {
     }
 
     fn drain(&mut self, now: Instant, grace: Duration) {
-        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        let reason = "the server is shutting down".to_owned();
-        self.session.say_goaway(Goaway { reason, after_ms: 0, grace_ms, is_final: false });
+        // Who asks by single requests has no link to move.
+        if !self.once {
+            let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+            let reason = "the server is shutting down".to_owned();
+            self.session.goaway(Goaway { reason, after_ms: 0, grace_ms, is_final: false });
+        }
         self.drained_at = Some(now.checked_add(grace).unwrap_or(now));
     }
 
-    /// Ends a session that lets no more calls in, once those that run have ended or their time is over.
+    /// Ends a session that lets no more calls in, once those that run have ended and their answers are sent, or their time is
+    /// over.
     fn check_drained(&self, now: Instant) -> Result<(), End> {
-        let over = |at: Instant| at <= now || (self.handlers.is_empty() && self.session.events() == 0);
+        let idle =
+            || self.handlers.is_empty() && self.session.events() == 0 && !self.session.wants_to_transmit();
+        let over = |at: Instant| at <= now || idle();
         match self.drained_at.is_some_and(over) {
             false => Ok(()),
             true => Err(End::told(CloseReason::new(CloseCode::RESTART, "the server is shutting down"))),

@@ -19,6 +19,9 @@ pub enum LinkError {
     /// The peer broke a rule, was silent for too long, reads too slowly, or goes on although it was refused.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
+    /// Nobody has logged in within the time for it.
+    #[error("no login in time")]
+    NoLogin,
     /// The peer is gone without a close frame; the cause is there if the system tells one.
     #[error("the connection was lost")]
     Lost(#[source] Option<Arc<io::Error>>),

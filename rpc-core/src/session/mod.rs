@@ -347,11 +347,6 @@ impl Session {
         id
     }
 
-    /// Tells a client that this server is about to go; nothing happens without a link.
-    pub fn say_goaway(&mut self, goaway: Goaway) {
-        self.push(&Message::Goaway(Box::new(goaway)));
-    }
-
     /// Answers a request that was not taken.
     pub fn answer(&mut self, id: RequestId, outcome: Outcome) {
         self.push_answer(id, outcome);
