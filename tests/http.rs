@@ -93,6 +93,10 @@ async fn files_are_served_from_their_folder_and_from_nowhere_else() {
         assert_eq!(status(addr, &format!("GET {path} HTTP/1.1\nHost: x\n")).await, "404 Not Found", "{path}");
     }
     assert_eq!(status(addr, UPGRADE).await, "101 Switching Protocols");
+    let server = Server::builder().service(PingServer::new(App)).path("/rpc").files(folder.join("site"));
+    let addr = serve(&server.build().unwrap()).await;
+    assert_eq!(status(addr, "GET /rpc HTTP/1.1\nHost: x\n").await, "426 Upgrade Required");
+    assert_eq!(status(addr, "GET /nothing HTTP/1.1\nHost: x\n").await, "404 Not Found");
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -140,11 +144,16 @@ async fn a_client_says_why_it_does_not_connect() {
     let addr = serve(&server).await;
     assert!(Client::builder(format!("ws://{addr}/rpc")).connect().await.is_ok());
     let refused = Client::builder(format!("ws://{addr}/nope")).connect().await.unwrap_err();
-    assert_eq!(refused.to_string(), "the server answered 404 Not Found: not found");
+    assert_eq!(
+        refused.to_string(),
+        format!("the server at `ws://{addr}/nope` answered 404 Not Found: not found")
+    );
+    assert!(Client::builder(format!("http://{addr}/rpc")).connect().await.is_ok());
     for (url, text) in [
-        ("http://x", "it begins with `ws://`"),
+        ("ftp://x", "it must begin with `ws://`"),
+        ("https://x", "TLS is not available in this version"),
         ("wss://x", "TLS is not available in this version"),
-        ("localhost:8080", "it begins with `ws://`"),
+        ("localhost:8080", "it must begin with `ws://`"),
         ("ws://me:secret@x", "credentials do not belong into the URL"),
     ] {
         let error = Client::builder(url).connect().await.unwrap_err();

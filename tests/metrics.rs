@@ -30,7 +30,9 @@ impl Gauged for App {
 }
 
 fn server() -> Server {
-    let auth = |creds: &Credentials| Ok((creds.token() == Some("tok-CANARY-7f3a")).then(|| User::new("gauged-user")));
+    let auth = |creds: &Credentials| {
+        Ok((creds.token() == Some("tok-CANARY-7f3a")).then(|| User::new("gauged-user")))
+    };
     Server::builder().service(GaugedServer::new(App)).auth(auth).metrics("/metrics").build().unwrap()
 }
 
@@ -41,8 +43,7 @@ fn value(server: &Server, name: &str) -> f64 {
     line.map_or(0.0, |value| value.parse().unwrap())
 }
 
-const QUICK: &str =
-    r#"trunkline_rpc_server_seconds_count{service="Gauged",method="quick",code="OK"}"#;
+const QUICK: &str = r#"trunkline_rpc_server_seconds_count{service="Gauged",method="quick",code="OK"}"#;
 
 #[tokio::test]
 async fn calls_are_measured_by_method_and_code_and_nothing_a_peer_writes_is_a_label() {
@@ -82,7 +83,7 @@ async fn the_numbers_are_served_at_the_path_of_the_operators_choice_and_nowhere_
     assert!(!answer.contains("trunkline_"), "{answer}");
 
     let refused = Server::builder().metrics("metrics").build().unwrap_err();
-    assert!(refused.to_string().contains("begins with `/`"), "{refused}");
+    assert!(refused.to_string().contains("must begin with `/`"), "{refused}");
 }
 
 #[tokio::test]

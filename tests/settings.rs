@@ -58,7 +58,7 @@ async fn a_server_refuses_what_cannot_work() {
         (Server::builder().allow_hosts(["https://x"]), "is not a host"),
         (Server::builder().allow_origins(["x"]), "is not an origin"),
         (Server::builder().trusted_proxies(["x"]), "is not an address"),
-        (Server::builder().path("rpc"), "begins with `/`"),
+        (Server::builder().path("rpc"), "the path `rpc` must begin with `/`: write `/rpc`"),
         (Server::builder().config(Config { host: String::new(), ..Config::default() }), "host is empty"),
         (Server::builder().heartbeat(Heartbeat::every(Duration::ZERO)), "the heartbeat: ping_every"),
         (
@@ -70,6 +70,8 @@ async fn a_server_refuses_what_cannot_work() {
         let error = builder.build().unwrap_err();
         assert!(error.to_string().contains(rule), "{error}");
     }
+    let nowhere = Server::builder().files("no such folder").build().unwrap_err();
+    assert_eq!(nowhere.to_string(), "`no such folder` is not a folder, whose files could be served");
     let limits = SessionConfig { max_params: 10, ..SessionConfig::default() };
     assert!(of_session(limits).max_in_flight(7).build().is_ok());
 }
@@ -120,7 +122,7 @@ async fn a_server_runs_on_its_configured_port() {
     };
     drop(within(client).await);
     let second = Server::builder().config(server.config().clone()).build().unwrap();
-    assert_eq!(second.run().await.unwrap_err().message(), "cannot listen on this address");
+    assert_eq!(second.run().await.unwrap_err().message(), format!("cannot listen on {free}"));
     server.shutdown_now().await;
     assert!(within(running).await.unwrap().is_ok());
 }
@@ -131,13 +133,17 @@ async fn errors_of_the_set_up_are_errors_that_main_can_return() {
     assert_eq!((config.code(), config.message()), (Code::Internal, "max_depth is from 1 to 127"));
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let serve = Server::builder().serve(taken.local_addr().unwrap()).await.unwrap_err();
-    assert_eq!((serve.code(), serve.message()), (Code::Internal, "cannot listen on this address"));
+    let addr = taken.local_addr().unwrap();
+    let serve = Server::builder().serve(addr).await.unwrap_err();
+    assert_eq!(
+        (serve.code(), serve.message()),
+        (Code::Internal, format!("cannot listen on {addr}").as_str())
+    );
     assert!(serve.mentions(["in use"]), "{serve:?}");
 
-    let addr = taken.local_addr().unwrap();
     drop(taken);
     let dial = Client::builder(format!("ws://{addr}")).connect().await.unwrap_err();
+    assert_eq!(dial.to_string(), format!("the server at `ws://{addr}` cannot be reached"));
     let dial = Error::from(dial);
     assert_eq!((dial.code(), dial.message()), (Code::Unavailable, "the server cannot be reached"));
     assert!(dial.mentions(["refused"]), "{dial:?}");

@@ -177,7 +177,7 @@ impl ClientBuilder {
         self.config.check()?;
         let zero = [(self.call_timeout, "call_timeout"), (self.connect_timeout, "connect_timeout")];
         if let Some((_, name)) = zero.into_iter().find(|(duration, _)| duration.is_zero()) {
-            return Err(ConfigError(format!("{name} is more than zero")).into());
+            return Err(ConfigError(format!("{name} must be more than zero")).into());
         }
         dial::check_headers(&self.headers)
     }

@@ -32,13 +32,14 @@ impl Url {
         let refuse = |reason| ConnectError::Url { url: shown(url), reason };
         let uri: http::Uri = url.parse().map_err(|_| refuse("write it as `ws://host:port/path`"))?;
         match uri.scheme_str() {
-            Some("ws") => {}
-            Some("wss") => {
+            // As in browsers, where `new WebSocket` takes both.
+            Some("ws" | "http") => {}
+            Some("wss" | "https") => {
                 return Err(refuse(
                     "TLS is not available in this version: put a proxy before it and use `ws://`",
                 ));
             }
-            _ => return Err(refuse("it begins with `ws://`")),
+            _ => return Err(refuse("it must begin with `ws://` or `http://`")),
         }
         let authority = uri.authority().ok_or_else(|| refuse("the host is missing"))?;
         if authority.as_str().contains('@') {
@@ -85,7 +86,9 @@ pub(crate) async fn connect(
     line: &Line,
 ) -> Result<Joined<WebSocket<TcpStream>>, ConnectError> {
     line.reached(async {
-        within(builder.connect_timeout, async { login(builder, dial(builder, url).await?, line).await }).await
+        within(builder.connect_timeout, async { login(builder, dial(builder, url).await?, line).await })
+            .await
+            .map_err(|error| error.at(shown(&builder.url)))
     })
     .await
 }
@@ -167,7 +170,7 @@ fn check(
     let status = StatusCode::from_u16(answer.code.unwrap_or_default()).unwrap_or_default();
     if status != StatusCode::SWITCHING_PROTOCOLS {
         let text = String::from_utf8_lossy(body.get(..body.len().min(256)).unwrap_or_default()).into_owned();
-        return Err(ConnectError::Refused { status, text });
+        return Err(ConnectError::Refused { url: String::new(), status, text });
     }
     let header = |name: &str| {
         let found = answer.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;

@@ -25,14 +25,21 @@ pub enum ConnectError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The server cannot be reached.
-    #[error("the server cannot be reached")]
-    Io(#[from] io::Error),
+    #[error("the server{} cannot be reached", at(url))]
+    Io {
+        /// The URL, without what may be secret; empty if the client was given a transport.
+        url: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The server did not answer in time.
     #[error("no connection within {} seconds", .0.as_secs_f32())]
     Timeout(Duration),
     /// The server answered the HTTP request with something else than an upgrade.
-    #[error("the server answered {status}{}{text}", if text.is_empty() { "" } else { ": " })]
+    #[error("the server{} answered {status}{}{text}", at(url), if text.is_empty() { "" } else { ": " })]
     Refused {
+        /// The URL, without what may be secret.
+        url: String,
         /// The status of the answer.
         status: StatusCode,
         /// The beginning of its text.
@@ -74,8 +81,17 @@ impl ConnectError {
                 500.. => Code::Unavailable,
                 _ => Code::Internal,
             },
-            Self::Io(_) | Self::Timeout(_) | Self::Token(_) => Code::Unavailable,
+            Self::Io { .. } | Self::Timeout(_) | Self::Token(_) => Code::Unavailable,
             _ => Code::Internal,
+        }
+    }
+
+    /// The same, of the server at `url`.
+    pub(crate) fn at(self, url: String) -> Self {
+        match self {
+            Self::Io { source, .. } => Self::Io { url, source },
+            Self::Refused { status, text, .. } => Self::Refused { url, status, text },
+            other => other,
         }
     }
 
@@ -102,7 +118,18 @@ impl From<TransportError> for ConnectError {
     fn from(error: TransportError) -> Self {
         match error {
             TransportError::Peer(error) => Self::Protocol(error),
-            TransportError::Io(error) => Self::Io(error),
+            TransportError::Io(error) => error.into(),
         }
     }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(source: io::Error) -> Self {
+        Self::Io { url: String::new(), source }
+    }
+}
+
+/// Where the server is, if that is known.
+fn at(url: &str) -> String {
+    if url.is_empty() { String::new() } else { format!(" at `{url}`") }
 }

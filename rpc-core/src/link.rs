@@ -60,9 +60,9 @@ impl KeepAlive {
     pub fn check(&self) -> Result<(), ConfigError> {
         let zero = |time: Option<Duration>| time.is_some_and(|time| time.is_zero());
         let rules = [
-            (zero(self.ping_every), "ping_every is more than zero, or None"),
-            (self.pong_within.is_zero(), "pong_within is more than zero"),
-            (zero(self.silence), "silence is more than zero, or None"),
+            (zero(self.ping_every), "ping_every must be more than zero, or None"),
+            (self.pong_within.is_zero(), "pong_within must be more than zero"),
+            (zero(self.silence), "silence must be more than zero, or None"),
         ];
         match rules.into_iter().find(|(broken, _)| *broken) {
             Some((_, rule)) => Err(ConfigError(rule.to_owned())),

@@ -138,6 +138,20 @@ impl ServerBuilder {
 
     /// Has an [`crate::Authenticator`], or a closure, judge who a client is. Methods that are not `public` then need a
     /// user; without this, all methods are open to everybody.
+    ///
+    /// ```
+    /// use trunkline_core::Error;
+    /// use trunkline_peer::User;
+    /// use trunkline_server::{Credentials, Server};
+    ///
+    /// let server = Server::builder()
+    ///     .auth(|credentials: &Credentials| match credentials.token() {
+    ///         Some("opensesame") => Ok::<_, Error>(Some(User::new("ali"))),
+    ///         _ => Ok(None),
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), trunkline_core::ConfigError>(())
+    /// ```
     pub fn auth<Kind>(mut self, judge: impl IntoAuth<Kind>) -> Self {
         self.auth = Some(auth(judge));
         self
@@ -312,10 +326,18 @@ impl ServerBuilder {
         self.change(move |config| config.path = Some(path))
     }
 
-    /// Serves the files of a folder by GET: enough for the page of an example.
+    /// Serves the files of a folder by GET: enough for the page of an example. The folder has to be there already.
     pub fn files(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.files = Some(Files::new(folder.into()));
-        self
+        let folder = folder.into();
+        let found = match folder.is_dir() {
+            true => Ok(()),
+            false => {
+                let folder = folder.display();
+                Err(ConfigError(format!("`{folder}` is not a folder, whose files could be served")))
+            }
+        };
+        self.files = Some(Files::new(folder));
+        self.note(found)
     }
 
     /// Does not speak JSON-RPC 2.0, which else any client may that offers no subprotocol: `docs/jsonrpc.md`. Such a client is
@@ -380,7 +402,7 @@ impl ServerBuilder {
         let path = path.into();
         let valid = match path.starts_with('/') {
             true => Ok(()),
-            false => Err(ConfigError(format!("the path of the metrics, `{path}`, begins with `/`"))),
+            false => Err(ConfigError(format!("the path of the metrics, `{path}`, must begin with `/`"))),
         };
         let mut this = self.record_metrics();
         this.metrics_path = Some(path);
@@ -484,6 +506,14 @@ impl ServerBuilder {
     /// Answers `rpc.discover` with an OpenRPC document of all services and `rpc.typescript` with the text of their TypeScript
     /// definitions, to those named: nobody unless set. Front ends then need no Rust toolchain to generate their client:
     /// `npx trunkline gen https://host/rpc --out src/rpc.ts`.
+    ///
+    /// ```
+    /// use trunkline_peer::is;
+    /// use trunkline_server::{Introspection, Server};
+    ///
+    /// let server = Server::builder().introspection(Introspection::Requires(is("developer"))).build()?;
+    /// # Ok::<(), trunkline_core::ConfigError>(())
+    /// ```
     #[cfg(feature = "introspect")]
     pub fn introspection(mut self, who: Introspection) -> Self {
         self.introspection = Some(who);

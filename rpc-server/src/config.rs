@@ -201,7 +201,7 @@ impl Config {
             ));
         }
         if let Some(path) = self.path.as_deref().filter(|path| !path.starts_with('/')) {
-            return Err(ConfigError(format!("the path `{path}` begins with `/`")));
+            return Err(ConfigError(format!("the path `{path}` must begin with `/`: write `/{path}`")));
         }
         self.heartbeat.check()?;
         self.limits.check()

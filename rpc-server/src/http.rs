@@ -134,7 +134,7 @@ async fn route<B: RequestBody>(
     let wants_file = is_read && request.method() == Method::GET;
     match &server.files {
         Some(files) if wants_file => match check_host(server, request.headers()) {
-            Ok(()) => (file(files, request.uri().path()).await, None),
+            Ok(()) => (file(server, files, &request).await, None),
             Err(refusal) => (refusal.answer(), None),
         },
         _ if !is_ours(server, &request) => (text(StatusCode::NOT_FOUND, "not found"), None),
@@ -264,8 +264,12 @@ fn turned_away(answer: Answer, wait: Duration) -> Answer {
     answer
 }
 
-async fn file(files: &Files, path: &str) -> Answer {
-    let Some(file) = files.read(path).await else { return text(StatusCode::NOT_FOUND, "not found") };
+/// A file; where there is none, it matters whether this is the path that the server was given for connections.
+async fn file<B>(server: &Inner, files: &Files, request: &Request<B>) -> Answer {
+    let Some(file) = files.read(request.uri().path()).await else {
+        let is_endpoint = server.config.path.is_some() && is_ours(server, request);
+        return if is_endpoint { no_upgrade() } else { text(StatusCode::NOT_FOUND, "not found") };
+    };
     let mut answer = Response::new(file.body);
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
     answer

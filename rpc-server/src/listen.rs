@@ -40,8 +40,13 @@ const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address cannot be listened on.
-    #[error("cannot listen on this address")]
-    Bind(#[source] io::Error),
+    #[error("cannot listen on {addr}")]
+    Bind {
+        /// The address, or all that its name stands for.
+        addr: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A connection did not become a session, for this reason.
     #[error("the connection did not become a session: {0}")]
     NoSession(CloseReason),
@@ -91,11 +96,20 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let listener = TcpListener::bind(self.addr).await.map_err(ServeError::Bind)?;
+            let listener = listen(self.addr).await?;
             Bound::over(self.server, listener).run_until(self.shutdown).await;
             Ok(())
         })
     }
+}
+
+async fn listen(addr: impl ToSocketAddrs) -> Result<TcpListener, ServeError> {
+    let unknown = |source| ServeError::Bind { addr: "an address that nobody knows".to_owned(), source };
+    let addrs: Vec<SocketAddr> = tokio::net::lookup_host(addr).await.map_err(unknown)?.collect();
+    TcpListener::bind(addrs.as_slice()).await.map_err(|source| {
+        let addrs: Vec<String> = addrs.iter().map(ToString::to_string).collect();
+        ServeError::Bind { addr: addrs.join(" or "), source }
+    })
 }
 
 /// A server that listens and has not begun to serve.
@@ -107,7 +121,7 @@ pub struct Bound {
 
 impl Bound {
     pub(crate) async fn new(server: Server, addr: impl ToSocketAddrs) -> Result<Self, ServeError> {
-        Ok(Self::over(server, TcpListener::bind(addr).await.map_err(ServeError::Bind)?))
+        Ok(Self::over(server, listen(addr).await?))
     }
 
     pub(crate) fn over(server: Server, listener: TcpListener) -> Self {
@@ -121,7 +135,8 @@ impl Bound {
     ///
     /// If the system does not say.
     pub fn local_addr(&self) -> Result<SocketAddr, ServeError> {
-        self.listener.local_addr().map_err(ServeError::Bind)
+        let unknown = |source| ServeError::Bind { addr: "a listener without an address".to_owned(), source };
+        self.listener.local_addr().map_err(unknown)
     }
 
     /// Serves for ever.

@@ -108,7 +108,7 @@ impl SessionConfig {
             (self.max_batch == 0, "max_batch is at least 1 entry"),
             (!(1..=MAX_DEPTH).contains(&self.max_depth), "max_depth is from 1 to 127"),
             (self.max_in_flight == 0, "max_in_flight is at least 1"),
-            (self.call_timeout.is_zero(), "call_timeout is more than zero"),
+            (self.call_timeout.is_zero(), "call_timeout must be more than zero"),
             (self.outbound_mark == 0, "outbound_mark is at least 1 byte"),
             (self.max_outbound < self.outbound_mark, "max_outbound is at least outbound_mark"),
         ];
