@@ -544,6 +544,9 @@ impl ServerBuilder {
         let mut config = self.config.unwrap_or_default();
         self.changes.into_iter().for_each(|change| change(&mut config));
         config.check()?;
+        if cfg!(panic = "abort") {
+            tracing::warn!("a panic in one method ends this whole process: build with `panic = \"unwind\"`");
+        }
         let limits = &config.limits;
         let mut origins = Origins::default();
         config.allow_origins.iter().try_for_each(|origin| origins.allow(origin)).map_err(ConfigError)?;
