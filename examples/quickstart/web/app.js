@@ -14,6 +14,24 @@ function result() {
 }
 
 // rpc-client-ts/dist/error.js
+var CODES = [
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED"
+];
 var RpcError = class RpcError2 extends Error {
   constructor({ message, cause, ...fields }) {
     super(message, cause === void 0 ? void 0 : { cause });
@@ -39,24 +57,6 @@ function failed(method, failure, cause) {
 function reason(error) {
   return error instanceof Error ? error.message : `${error}`;
 }
-var CODES = [
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED"
-];
 
 // rpc-client-ts/dist/codec.js
 var Broken = class extends Error {
@@ -87,7 +87,7 @@ var json = {
     return DIGITS.test(text) ? text.replace(TOKEN, exact) : text;
   },
   frame(fields, payload) {
-    const text = JSON.stringify(fields);
+    const text = json.encode(fields);
     return payload === void 0 ? text : `${text.slice(0, -1)},${payload}]`;
   },
   size: (frame) => ASCII.test(frame) ? frame.length : encoder.encode(frame).length,
@@ -132,7 +132,7 @@ function findComma(frame, at) {
     else if (char === "," && depth === 1 && ++fields === at)
       return i;
     if (depth > 65 || depth === 2 && i > MAX_HEAD + 1024)
-      throw new Broken("bad head: too large or too deep");
+      throw new Broken("bad head: it takes more than 16 KiB or is nested more than 64 deep");
   }
   return -1;
 }
@@ -173,17 +173,10 @@ var NOTIFY = 4;
 var OK = 5;
 var ERROR = 6;
 var FAIL = 7;
-var ITEM = 8;
 var CANCEL = 9;
-var CREDIT = 10;
-var RELEASE = 11;
-var BROKEN = 12;
 var PUBLICATION = 13;
-var POSITION = 14;
-var ACK = 15;
 var PING = 16;
 var PONG = 17;
-var GOAWAY = 18;
 function decode2(codec, bytes) {
   const fields = codec.read(bytes, payloadAt);
   const kind = fields[0];
@@ -211,7 +204,7 @@ function unavailable(head2) {
 function isWhole(value) {
   return Number.isSafeInteger(value) && value >= 0;
 }
-var isMap = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+var isMap = (value) => Object.prototype.toString.call(value) === "[object Object]";
 var map = (keys) => (value) => isMap(value) && Object.entries(keys).every(([key, [letter, required]]) => value[key] === void 0 ? !required : CHECKS[letter]?.(value[key]));
 var head = (keys) => {
   const check = map(keys);
@@ -233,25 +226,33 @@ var CHECKS = {
   // What belongs to resuming is not looked at, because nothing is made of it.
   w: map({ v: "n!", session: "s!", user: "s", ping_ms: "n", limits: "l", services: "m" })
 };
-var FIELDS = {
-  [WELCOME]: "w",
-  [REQUEST]: "ish*",
-  [NOTIFY]: "sh*",
-  [OK]: "iv*",
-  [ERROR]: "iv*",
-  [FAIL]: "if",
-  [ITEM]: "iv*",
-  [CANCEL]: "i",
-  [CREDIT]: "inn",
-  [RELEASE]: "aN",
-  [BROKEN]: "nf",
-  [PUBLICATION]: "ssns*",
-  [POSITION]: "ssnn",
-  [ACK]: "n",
-  [PING]: "n",
-  [PONG]: "n",
-  [GOAWAY]: "m"
-};
+var FIELDS = [
+  void 0,
+  void 0,
+  "w",
+  "ish*",
+  "sh*",
+  "iv*",
+  "iv*",
+  "if",
+  "iv*",
+  "i",
+  "inn",
+  "aN",
+  "nf",
+  "ssns*",
+  "ssnn",
+  "n",
+  "n",
+  "n",
+  "m"
+];
+
+// rpc-client-ts/dist/timer.js
+var MAX_TIMER = 2 ** 31 - 1;
+function after(ms, act) {
+  return ms < Infinity ? setTimeout(act, Math.min(ms, MAX_TIMER)) : void 0;
+}
 
 // rpc-client-ts/dist/session.js
 var Session = class {
@@ -263,8 +264,8 @@ var Session = class {
   #unsent = /* @__PURE__ */ new Set();
   /** Requests that the peer has not answered; `undefined` for one that was given up here, which the peer still counts. */
   #sent = /* @__PURE__ */ new Map();
-  /** Cancellations and refusals, which go before calls. */
-  #urgent = [];
+  /** Frames that go before calls: cancellations and refusals by the ids of their requests, the newest pong by 0. */
+  #urgent = /* @__PURE__ */ new Map();
   #lastId;
   #lastPeerId = 0;
   #awake = false;
@@ -277,10 +278,8 @@ var Session = class {
   }
   /** Makes a call, which ends at once if it can never be sent. The result gives it up. */
   call(request) {
-    const { method, params, head: head2, timeout } = request;
-    const beside = head2 ? this.#codec.size(this.#codec.encode(head2)) : 0;
-    const size = params === void 0 ? 0 : this.#codec.size(params);
-    const failure = this.#ended ?? (timeout > 0 ? void 0 : LATE) ?? tooLarge("what is sent beside the parameters", beside, MAX_HEAD) ?? tooLarge("the call", size, this.#limits.packet);
+    const { head: head2, timeout } = request;
+    const failure = this.#ended ?? (timeout > 0 ? void 0 : LATE) ?? (head2 && tooLarge("what is sent beside the parameters", this.#codec.size(this.#codec.encode(head2)), MAX_HEAD));
     if (failure) {
       request.end([FAIL, failure]);
       return () => {
@@ -290,9 +289,7 @@ var Session = class {
     const pending = {
       request,
       deadline: performance.now() + timeout,
-      timer: timeout < Infinity ? setTimeout(expire, Math.min(timeout, MAX_TIMER)) : void 0,
-      // A character of the name takes six bytes if it has to be escaped; id, deadline and brackets take less than the rest.
-      bound: size + beside + method.length * 6 + 64
+      timer: after(timeout, expire)
     };
     this.#unsent.add(pending);
     this.#wake();
@@ -353,6 +350,9 @@ var Session = class {
       case REQUEST:
         this.#refuseRequest(frame[1], frame[3]);
         break;
+      case PING:
+        this.#urge(0, [PONG, frame[1]]);
+        break;
       case WELCOME:
         throw new Broken("a second welcome");
     }
@@ -371,8 +371,8 @@ var Session = class {
       throw new Broken("bad id of a request");
     this.#lastPeerId = id;
     const message = unavailable(head2) ?? "this client serves no methods";
-    this.#urge([FAIL, id, { code: "UNIMPLEMENTED", message }]);
-    if (this.#urgent.length > MAX_URGENT)
+    this.#urge(id, [FAIL, id, { code: "UNIMPLEMENTED", message }]);
+    if (this.#urgent.size > MAX_URGENT)
       throw new Broken("the server does not read", 4431);
   }
   #giveUp(pending, failure) {
@@ -384,13 +384,13 @@ var Session = class {
       if (this.#sent.get(id) !== pending)
         return;
       this.#sent.set(id, void 0);
-      this.#urge([CANCEL, id]);
+      this.#urge(id, [CANCEL, id]);
     }
     finish(pending, [FAIL, { ...failure, executed: id !== void 0 }]);
     this.#wake();
   }
-  #urge(fields) {
-    this.#urgent.push(this.#codec.frame(fields));
+  #urge(id, fields) {
+    this.#urgent.set(id, this.#codec.frame(fields));
     this.#wake();
   }
   /** Sends at the end of the turn, so that what is wished for together travels together. */
@@ -414,17 +414,23 @@ var Session = class {
   }
   /** The next frame, if there is one that may be sent and takes no more than `room`. */
   #next(room) {
-    const [urgent] = this.#urgent;
-    if (urgent !== void 0)
-      return this.#codec.size(urgent) > room ? void 0 : this.#urgent.shift();
+    for (const [id, frame] of this.#urgent) {
+      if (this.#codec.size(frame) > room)
+        return void 0;
+      this.#urgent.delete(id);
+      return frame;
+    }
     for (const pending of this.#unsent) {
       const { oneway } = pending.request;
       const full = this.#sent.size >= this.#limits.in_flight || this.#lastId >= MAX_ID;
-      if (full && !oneway || pending.bound > room)
+      if (full && !oneway)
+        break;
+      const frame = this.#write(pending, this.#lastId + 2);
+      const size = this.#codec.size(frame);
+      const failure = tooLarge("the call", size, this.#limits.packet);
+      if (!failure && size > room)
         break;
       this.#unsent.delete(pending);
-      const frame = this.#write(pending, this.#lastId + 2);
-      const failure = tooLarge("the call", this.#codec.size(frame), this.#limits.packet);
       if (failure)
         finish(pending, [FAIL, failure]);
       else if (oneway)
@@ -438,33 +444,32 @@ var Session = class {
   }
   #write({ request, deadline }, id) {
     const { method, params, oneway, head: head2 = 0 } = request;
-    const left = Math.max(0, Math.ceil(deadline - performance.now()));
+    const left = Math.ceil(Math.max(0, Math.min(deadline - performance.now(), MAX_TIMER)));
     const fields = oneway ? [NOTIFY, method] : [REQUEST, id, method];
     if (head2 || params !== void 0)
       fields.push(head2 && head2.t !== void 0 ? { ...head2, t: left } : head2);
     return this.#codec.frame(fields, params);
   }
 };
-function finish({ timer, request }, outcome) {
-  clearTimeout(timer);
-  request.end(outcome);
-}
 function tooLarge(what, size, most) {
   if (size <= most)
     return void 0;
   return { code: "INVALID_ARGUMENT", message: `${what} takes ${size} bytes and the peer accepts ${most}` };
+}
+function finish({ timer, request }, outcome) {
+  clearTimeout(timer);
+  request.end(outcome);
 }
 var CANCELLED = { code: "CANCELLED", message: "cancelled by the caller" };
 var LATE = { code: "DEADLINE_EXCEEDED", message: "no answer within the deadline" };
 var DEFAULTS = { packet: 1 << 20, in_flight: 1024 };
 var FILL = 16 << 10;
 var MAX_ID = Number.MAX_SAFE_INTEGER;
-var MAX_TIMER = 2 ** 31 - 1;
 var MAX_URGENT = 8192;
 
 // rpc-client-ts/dist/link.js
 var Link = class {
-  /** Resolves when the socket is closed. */
+  /** Resolves when the socket is closed, or a second after this side has closed it. */
   closed;
   #socket;
   #codec;
@@ -474,31 +479,30 @@ var Link = class {
   #welcomed = false;
   #ended = false;
   #heardAt = 0;
-  #silence;
-  /** What the socket has said of its failure. */
-  #trouble = "";
+  /** Of the silence until the end, then of the wait for the socket. */
+  #timer;
+  #gone;
   constructor(socket, codec, session, user) {
     this.#socket = socket;
     this.#codec = codec;
     this.#session = session;
     this.#user = user;
     socket.binaryType = "arraybuffer";
-    const on = (type, act) => {
-      socket.addEventListener(type, (event) => {
-        if (!this.#ended)
-          act(event);
-      });
-    };
-    on("open", () => this.#open());
-    on("message", ({ data }) => this.#take(typeof data === "string" ? data : new Uint8Array(data)));
-    on("close", ({ code, reason: reason2 }) => this.#end({ code: code ?? 1006, reason: reason2 || this.#trouble }));
-    on("error", ({ message }) => {
-      this.#trouble = message ?? "";
-      setTimeout(() => this.#end({ code: 1006, reason: this.#trouble }), 1e3);
-    });
+    let trouble = "";
     this.closed = new Promise((resolve) => {
-      for (const type of ["close", "error"])
-        socket.addEventListener(type, () => resolve());
+      this.#gone = resolve;
+    });
+    const closed = ({ code = 1006, reason: reason2 }) => {
+      this.#end({ code, reason: reason2 || trouble });
+      clearTimeout(this.#timer);
+      this.#gone();
+    };
+    socket.addEventListener("open", () => this.#open());
+    socket.addEventListener("message", ({ data }) => this.#take(typeof data === "string" ? data : new Uint8Array(data)));
+    socket.addEventListener("close", closed);
+    socket.addEventListener("error", ({ message = "" }) => {
+      trouble = message;
+      setTimeout(closed, 1e3, {});
     });
   }
   send(packet) {
@@ -510,8 +514,11 @@ var Link = class {
   }
   /** Ends the link. What was sent before still arrives. */
   close(code, reason2 = "") {
+    if (this.#ended)
+      return;
     this.#end({ code, reason: reason2 });
     this.#socket.close(code, reason2);
+    this.#timer = after(1e3, this.#gone);
   }
   #open() {
     if (this.#socket.protocol !== subprotocol(this.#codec)) {
@@ -523,13 +530,14 @@ var Link = class {
     this.send(this.#codec.join([hello, ...this.#session.gather(room, room)]));
   }
   #take(packet) {
+    if (this.#ended)
+      return;
     this.#heardAt = performance.now();
     let count = 0;
-    let ping;
     try {
       if (typeof packet !== typeof this.#codec.join([]))
         throw new Broken("bad kind of packet (1003)");
-      if (packet.length > DEFAULTS.packet)
+      if (this.#codec.size(packet) > DEFAULTS.packet)
         throw new Broken("too large a packet (1009)");
       for (const bytes of this.#codec.split(packet)) {
         if (++count > MAX_FRAMES)
@@ -537,15 +545,11 @@ var Link = class {
         const frame = decode2(this.#codec, bytes);
         if (!this.#welcomed)
           this.#welcome(frame);
-        else if (frame[0] === PING)
-          ping = frame[1];
         else
           this.#session.handle(frame);
         if (this.#ended)
           return;
       }
-      if (ping !== void 0)
-        this.send(this.#codec.frame([PONG, ping]));
     } catch (error) {
       const { code, message } = error instanceof Broken ? error : new Broken("bad frame");
       this.close(code, message);
@@ -568,13 +572,13 @@ var Link = class {
     if (left <= 0)
       this.close(4410, "nothing was heard from the server");
     else
-      this.#silence = setTimeout(() => this.#watch(patience), Math.min(left, 2 ** 31 - 1));
+      this.#timer = after(left, () => this.#watch(patience));
   }
   #end(close) {
     if (this.#ended)
       return;
     this.#ended = true;
-    clearTimeout(this.#silence);
+    clearTimeout(this.#timer);
     this.#user.ended(close);
   }
 };
@@ -650,6 +654,9 @@ function absolute(url) {
 }
 var CALL_TIMEOUT = 3e4;
 var NAME = "trunkline-ts 0.1.0";
+function asRead(head2) {
+  return decode2(json, json.frame([NOTIFY, "", head2]))[2];
+}
 var Connection = class {
   ready;
   state = "connecting";
@@ -658,9 +665,9 @@ var Connection = class {
   #codec;
   #session;
   #stubs = /* @__PURE__ */ new Map();
-  #hashes = {};
-  /** By the name of the event; those of the state by none. */
-  #listeners = /* @__PURE__ */ new Map();
+  #hashes;
+  /** Each with the name of its event; those of the state have none. */
+  #listeners = /* @__PURE__ */ new Set();
   #link;
   #token;
   #patience;
@@ -680,7 +687,7 @@ var Connection = class {
   }
   service(def) {
     if (!this.#stubs.has(def)) {
-      this.#hashes[def.name] = def.hash;
+      this.#hashes = { ...this.#hashes, [def.name]: def.hash };
       this.#stubs.set(def, stub(def, (name, params, options, method) => this.#call(name, params, options, method, def)));
     }
     return this.#stubs.get(def);
@@ -709,7 +716,7 @@ var Connection = class {
       this.#end({ code: 1006, reason: `no connection within ${connectTimeout / 1e3} seconds` });
       this.#link?.close(1e3);
     };
-    this.#patience = setTimeout(late, connectTimeout);
+    this.#patience = after(connectTimeout, late);
     try {
       const Socket = WebSocket ?? await platformSocket();
       this.#token = (typeof token === "function" ? await token() : token) ?? void 0;
@@ -732,7 +739,7 @@ var Connection = class {
       token: this.#token,
       js: 1,
       limits: DEFAULTS,
-      services: this.#stubs.size > 0 ? this.#hashes : void 0
+      services: this.#hashes
     };
   }
   #welcomed({ user, limits, services = {} }, link) {
@@ -743,9 +750,9 @@ var Connection = class {
       return;
     }
     clearTimeout(this.#patience);
-    const stale = Object.keys(services).filter((name) => Object.hasOwn(this.#hashes, name));
-    if (stale.length > 0) {
-      console.warn(`trunkline: the generated file with ${stale.join(", ")} is not of the server's version: generate it again`);
+    const stale = Object.keys(services).join(", ");
+    if (stale) {
+      console.warn(`trunkline: the generated file with ${stale} is not of the server's version: generate it again`);
     }
     this.user = user;
     this.#session.attach(link, limits);
@@ -768,15 +775,15 @@ var Connection = class {
     this.#tell(void 0, state2, close);
   }
   #listen(event, listener) {
-    const own = (...args) => listener(...args);
-    const listeners = this.#listeners.get(event) ?? /* @__PURE__ */ new Set();
-    this.#listeners.set(event, listeners.add(own));
-    return () => listeners.delete(own);
+    const own = [event, listener];
+    this.#listeners.add(own);
+    return () => this.#listeners.delete(own);
   }
   #tell(event, ...args) {
-    for (const listener of [...this.#listeners.get(event) ?? []]) {
+    for (const [of, listener] of [...this.#listeners]) {
       try {
-        listener(...args);
+        if (of === event)
+          listener(...args);
       } catch (error) {
         queueMicrotask(() => {
           throw error;
@@ -813,18 +820,17 @@ var Connection = class {
       try {
         const encoded = params === void 0 ? void 0 : this.#codec.encode(params, method?.x && revival?.revive?.write);
         signal?.addEventListener("abort", abort);
-        const t = told === Infinity ? void 0 : told;
+        const t = told && told < Infinity ? MAX_TIMER : void 0;
         giveUp = this.#session.call({
           method: name,
           params: encoded,
           oneway: method?.k === 1,
           timeout,
-          // As it is now: it may be sent much later.
-          head: t || meta ? { t, m: meta && JSON.parse(JSON.stringify(meta)) } : void 0,
+          head: t || meta ? asRead({ t, m: meta }) : void 0,
           end
         });
       } catch (error) {
-        end([FAIL, { code: "INVALID_ARGUMENT", message: `the parameters cannot be encoded: ${reason(error)}` }]);
+        end([FAIL, { code: "INVALID_ARGUMENT", message: `the call cannot be encoded: ${reason(error)}` }]);
       }
     });
   }
@@ -833,7 +839,7 @@ var Connection = class {
 // examples/quickstart/web/rpc.ts
 var Chat = {
   name: "Chat",
-  hash: "fe6ac6271e44fa04",
+  hash: "f7f9b6bffd5fd8c0",
   methods: {
     rooms: { p: [], i: 1 },
     join: { p: ["room"] },
