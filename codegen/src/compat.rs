@@ -13,7 +13,7 @@
 //! | result, error | a field gone or optional, wider, a new variant, a first typed error | a new field, narrower, a variant gone |
 //!
 //! Notes are what no program sees or what depends on use: documentation, deprecations, guards, rate limits, timeouts,
-//! names in Rust, and fields that are sent but no longer read.
+//! names in Rust, fields that are sent but no longer read, and a hash that changed for no reason that is seen here.
 
 mod diff;
 mod shape;
@@ -100,6 +100,14 @@ impl fmt::Display for Report {
 
 /// What changed from `old` to `new`.
 pub fn compare(old: &Description, new: &Description) -> Report {
+    let mut changes = changes(old, new);
+    changes.extend(new.services.iter().filter_map(|service| unexplained(service, old, new)));
+    changes.sort();
+    changes.dedup();
+    Report { changes }
+}
+
+fn changes(old: &Description, new: &Description) -> Vec<Change> {
     let mut comparison = Comparison {
         changes: Vec::new(),
         known: methods(old).iter().flat_map(|(_, method)| &method.wire).map(String::as_str).collect(),
@@ -108,11 +116,29 @@ pub fn compare(old: &Description, new: &Description) -> Report {
     };
     comparison.services(old, new);
     let Comparison { mut changes, inputs, outputs, .. } = comparison;
-    changes.extend(inputs.changes);
-    changes.extend(outputs.changes);
-    changes.sort();
-    changes.dedup();
-    Report { changes }
+    changes.extend(inputs.finish());
+    changes.extend(outputs.finish());
+    changes
+}
+
+/// A note on a service whose hash changed, if nothing that the hash knows of is seen to have: this comparison reads what
+/// schemars writes, and had better say so where it does not see enough.
+fn unexplained(service: &ServiceDescription, old: &Description, new: &Description) -> Option<Change> {
+    let was = old.services.iter().find(|it| it.name == service.name && it.hash != service.hash)?;
+    let only = |description: &Description, service: &ServiceDescription| {
+        let mut service = service.clone();
+        (service.docs, service.deprecated) = (String::new(), None);
+        for method in &mut service.methods {
+            method.docs.clear();
+            (method.public, method.deprecated, method.rate_limit, method.requires) = (false, None, None, None);
+        }
+        Description { services: vec![service], ..description.clone() }
+    };
+    changes(&only(old, was), &only(new, service)).is_empty().then(|| Change {
+        kind: ChangeKind::Note,
+        place: service.name.clone(),
+        message: "the hash changed, though nothing was found that clients would notice: generate again to be sure".to_owned(),
+    })
 }
 
 struct Comparison<'a> {
@@ -149,8 +175,8 @@ impl Comparison<'_> {
             }
         }
         for service in &new.services {
-            if old.services.iter().any(|old| old.name == service.name && old.docs != service.docs) {
-                self.notes(&service.name, "the documentation changed");
+            if let Some(old) = old.services.iter().find(|old| old.name == service.name) {
+                self.people(&service.name, (&old.docs, &old.deprecated), (&service.docs, &service.deprecated));
             }
         }
     }
@@ -271,14 +297,7 @@ impl Comparison<'_> {
     }
 
     fn notes_on(&mut self, at: &str, old: &MethodDescription, new: &MethodDescription) {
-        match (&old.deprecated, &new.deprecated) {
-            (None, Some(reason)) => self.notes(at, format!("is deprecated: {reason}").trim_end_matches(": ")),
-            (Some(_), None) => self.notes(at, "is no longer deprecated"),
-            _ => {}
-        }
-        if old.docs != new.docs {
-            self.notes(at, "the documentation changed");
-        }
+        self.people(at, (&old.docs, &old.deprecated), (&new.docs, &new.deprecated));
         if old.requires != new.requires {
             let guard =
                 |guard: &Option<String>| guard.as_ref().map_or("no guard".to_owned(), |it| format!("`{it}`"));
@@ -295,6 +314,23 @@ impl Comparison<'_> {
         }
         if old.rate_limit != new.rate_limit {
             self.notes(at, "the rate limit changed");
+        }
+    }
+
+    /// Documentation and deprecation.
+    fn people(
+        &mut self,
+        at: &str,
+        (old_docs, old_reason): (&str, &Option<String>),
+        (docs, reason): (&str, &Option<String>),
+    ) {
+        match (old_reason, reason) {
+            (None, Some(reason)) => self.notes(at, format!("is deprecated: {reason}").trim_end_matches(": ")),
+            (Some(_), None) => self.notes(at, "is no longer deprecated"),
+            _ => {}
+        }
+        if old_docs != docs {
+            self.notes(at, "the documentation changed");
         }
     }
 

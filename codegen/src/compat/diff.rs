@@ -8,10 +8,7 @@ use super::{
     Change, ChangeKind,
     shape::{Field, Object, Shape, Text, alternatives, shapes},
 };
-use crate::refs::{Definitions, target};
-
-/// How deep types may be nested in each other without a name before comparing them ends.
-const DEEPEST: usize = 32;
+use crate::refs::{Definitions, references, target};
 
 /// Who writes the values and who reads them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,59 +25,99 @@ pub(super) struct Types<'a> {
     old: &'a Definitions,
     new: &'a Definitions,
     compared: BTreeSet<(String, String)>,
-    depth: usize,
+    /// What is still to be compared: types hold each other to any depth, and the stack has an end.
+    open: Vec<Pair>,
+    /// What the pair at hand is inside of.
+    trail: Trail,
     pub(super) changes: Vec<Change>,
+}
+
+/// Two schemas that take each other's place.
+struct Pair {
+    at: String,
+    old: Value,
+    new: Value,
+    null: Null,
+    trail: Trail,
+}
+
+/// The pairs round another one that refer to types which have no partner by name: where one comes again, it has no end.
+type Trail = Vec<(Value, Value)>;
+
+/// Whether it counts that a value may be null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Null {
+    Counts,
+    /// It stands for a value that is left out.
+    IsAbsence,
 }
 
 impl<'a> Types<'a> {
     pub(super) fn new(direction: Direction, old: &'a Definitions, new: &'a Definitions) -> Self {
-        Self { direction, old, new, compared: BTreeSet::new(), depth: 0, changes: Vec::new() }
+        let (compared, open, trail, changes) = (BTreeSet::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { direction, old, new, compared, open, trail, changes }
     }
 
     pub(super) fn compare(&mut self, at: &str, old: &Value, new: &Value) {
-        self.alternatives(at, alternatives(old), alternatives(new));
+        self.later(at, old, new, Null::Counts);
     }
 
     /// Compares what the two are apart from null.
     pub(super) fn compare_without_null(&mut self, at: &str, old: &Value, new: &Value) {
-        let null = serde_json::json!({ "type": "null" });
-        let without = |schema: &Value| match schema.get("type") {
-            Some(Value::Array(names)) => {
-                let mut schema = schema.clone();
-                let names: Vec<Value> = names.iter().filter(|name| *name != "null").cloned().collect();
-                if let Some(ty) = schema.get_mut("type") {
-                    *ty = names.into();
+        self.later(at, old, new, Null::IsAbsence);
+    }
+
+    /// Compares all that was given, and what that refers to.
+    pub(super) fn finish(mut self) -> Vec<Change> {
+        while let Some(Pair { at, old, new, null, trail }) = self.open.pop() {
+            self.trail = trail;
+            match null {
+                Null::Counts => self.alternatives(&at, &alternatives(&old), &alternatives(&new)),
+                Null::IsAbsence => {
+                    let (old, new) = (without_null(&old), without_null(&new));
+                    let is_something = |schema: &&Value| **schema != serde_json::json!({ "type": "null" });
+                    let all = |schema| alternatives(schema).into_iter().filter(is_something).collect::<Vec<_>>();
+                    self.alternatives(&at, &all(&old), &all(&new));
                 }
-                schema
             }
-            _ => schema.clone(),
-        };
-        let (old, new) = (without(old), without(new));
-        let all = |schema| alternatives(schema).into_iter().filter(|it| **it != null).collect();
-        self.alternatives(at, all(&old), all(&new));
+        }
+        self.changes
+    }
+
+    fn later(&mut self, at: &str, old: &Value, new: &Value, null: Null) {
+        // Without a reference, the same schema is the same type.
+        if old == new && references(old).is_empty() {
+            return;
+        }
+        let (at, trail) = (at.to_owned(), self.trail.clone());
+        self.open.push(Pair { at, old: old.clone(), new: new.clone(), null, trail });
     }
 
     /// Pairs those of both sides that have names, and compares the rest by form.
-    fn alternatives(&mut self, at: &str, olds: Vec<&Value>, news: Vec<&Value>) {
-        if self.depth > DEEPEST {
-            return;
-        }
-        self.depth += 1;
-        let pairs = named_pairs(&olds, &news);
+    fn alternatives(&mut self, at: &str, olds: &[&Value], news: &[&Value]) {
+        let pairs = named_pairs(olds, news);
+        let rest = |schemas: &[&Value], is_paired: &dyn Fn(&String) -> bool| {
+            let rest = schemas.iter().filter(|schema| !target(schema).is_some_and(|name| is_paired(&name)));
+            rest.map(|schema| (*schema).clone()).collect::<Vec<_>>()
+        };
+        let olds = rest(olds, &|name| pairs.iter().any(|(old, _)| old == name));
+        let news = rest(news, &|name| pairs.iter().any(|(_, new)| new == name));
         for (old, new) in &pairs {
             self.named(at, old, new);
         }
-        let forms = |schemas: Vec<&Value>, definitions: &Definitions, is_paired: &dyn Fn(&String) -> bool| {
-            let rest =
-                schemas.into_iter().filter(|schema| !target(schema).is_some_and(|name| is_paired(&name)));
-            let mut forms: Vec<Shape> = rest.flat_map(|schema| shapes(schema, definitions)).collect();
+        if olds.iter().chain(&news).any(|schema| target(schema).is_some()) {
+            let step = (Value::from(olds.clone()), Value::from(news.clone()));
+            if self.trail.contains(&step) {
+                return;
+            }
+            self.trail.push(step);
+        }
+        let forms = |schemas: &[Value], definitions: &Definitions| {
+            let mut forms: Vec<Shape> = schemas.iter().flat_map(|it| shapes(it, definitions)).collect();
             forms.dedup();
             forms
         };
-        let olds = forms(olds, self.old, &|name| pairs.iter().any(|(old, _)| old == name));
-        let news = forms(news, self.new, &|name| pairs.iter().any(|(_, new)| new == name));
-        self.forms(at, olds, news);
-        self.depth -= 1;
+        self.forms(at, forms(&olds, self.old), forms(&news, self.new));
     }
 
     fn named(&mut self, at: &str, old: &str, new: &str) {
@@ -91,12 +128,13 @@ impl<'a> Types<'a> {
             self.changed(ChangeKind::Note, at, format!("the type is called `{new}` now, before `{old}`"));
         }
         if let (Some(old), Some(schema)) = (self.old.get(old), self.new.get(new)) {
+            let trail = std::mem::take(&mut self.trail);
             self.compare(new, old, schema);
+            self.trail = trail;
         }
     }
 
     fn forms(&mut self, at: &str, mut olds: Vec<Shape>, mut news: Vec<Shape>) {
-        // What is the same on both sides needs no look.
         let same: Vec<Shape> = olds.iter().filter(|old| news.contains(old)).cloned().collect();
         if same.contains(&Shape::Any) {
             return;
@@ -104,6 +142,8 @@ impl<'a> Types<'a> {
         for shape in &same {
             olds.retain(|old| old != shape);
             news.retain(|new| new != shape);
+            // What it refers to may have changed all the same.
+            self.pair(at, shape, shape);
         }
         let (mut gone, mut added) = (Vec::new(), news);
         for old in olds {
@@ -150,6 +190,8 @@ impl<'a> Types<'a> {
     /// Two versions of one form.
     fn pair(&mut self, at: &str, old: &Shape, new: &Shape) {
         match (old, new) {
+            (Shape::Array(_) | Shape::Tuple(_) | Shape::Object(_), _) => self.inside(at, old, new),
+            (old, new) if old == new => {}
             (Shape::Integer(old), Shape::Integer(new)) => {
                 let (least, most) = (new.start().cmp(old.start()), new.end().cmp(old.end()));
                 let message = format!(
@@ -179,6 +221,13 @@ impl<'a> Types<'a> {
                 );
             }
             (Shape::Text(old), Shape::Text(new)) => self.text(at, old, new),
+            (old, new) => self.became(at, old, new),
+        }
+    }
+
+    /// Two versions of something that holds other types.
+    fn inside(&mut self, at: &str, old: &Shape, new: &Shape) {
+        match (old, new) {
             (Shape::Array(old), Shape::Array(new)) => self.compare(&format!("{at}[]"), old, new),
             (Shape::Tuple(old), Shape::Tuple(new)) if old.len() == new.len() => {
                 for (index, (old, new)) in old.iter().zip(new).enumerate() {
@@ -190,8 +239,12 @@ impl<'a> Types<'a> {
                 let at = if tags.is_empty() { at.to_owned() } else { format!("{at} ({})", tags.join(", ")) };
                 self.object(&at, old, new);
             }
-            (old, new) => self.changed(ChangeKind::Breaking, at, format!("is {new} now, before {old}")),
+            (old, new) => self.became(at, old, new),
         }
+    }
+
+    fn became(&mut self, at: &str, old: &Shape, new: &Shape) {
+        self.changed(ChangeKind::Breaking, at, format!("is {new} now, before {old}"));
     }
 
     fn text(&mut self, at: &str, old: &Text, new: &Text) {
@@ -334,6 +387,15 @@ impl<'a> Types<'a> {
     fn changed(&mut self, kind: ChangeKind, at: &str, message: String) {
         self.changes.push(Change { kind, place: at.to_owned(), message });
     }
+}
+
+/// A schema of several types without that of null.
+fn without_null(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(Value::Array(names)) = schema.get_mut("type") {
+        names.retain(|name| name != "null");
+    }
+    schema
 }
 
 /// Whether there are more or fewer possible values than before.

@@ -9,9 +9,6 @@ use serde_json::{Map, Value};
 
 use crate::refs::{Definitions, target};
 
-/// How deep schemas may refer to each other before that is taken for endless.
-const DEEPEST: usize = 32;
-
 /// One form that a value may have.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Shape {
@@ -168,40 +165,49 @@ pub(super) fn alternatives(schema: &Value) -> Vec<&Value> {
 
 /// All forms that a value of this schema may have.
 pub(super) fn shapes(schema: &Value, definitions: &Definitions) -> Vec<Shape> {
-    Reader { definitions, depth: 0 }.shapes(schema)
+    Reader { definitions, inside: &mut Vec::new() }.shapes(schema)
 }
 
-#[derive(Clone, Copy)]
 struct Reader<'a> {
     definitions: &'a Definitions,
-    depth: usize,
+    /// The names that are being followed: one that comes again has no end, and says nothing.
+    inside: &'a mut Vec<String>,
 }
 
 impl Reader<'_> {
-    fn shapes(self, schema: &Value) -> Vec<Shape> {
+    fn shapes(&mut self, schema: &Value) -> Vec<Shape> {
         let Some(map) = schema.as_object() else {
             return if *schema == Value::Bool(false) { Vec::new() } else { vec![Shape::Any] };
         };
-        if self.depth > DEEPEST {
-            return vec![Shape::Any];
-        }
-        let inner = Self { depth: self.depth + 1, ..self };
         let mut shapes = own(map);
-        if let Some(schema) = target(schema).and_then(|name| self.definitions.get(&name)) {
-            shapes = both(&shapes, &inner.shapes(schema));
+        if let Some(name) = target(schema) {
+            shapes = both(&shapes, &self.named(name));
         }
         for schema in items(map, "allOf") {
-            shapes = both(&shapes, &inner.shapes(schema));
+            shapes = both(&shapes, &self.shapes(schema));
         }
         for key in ["anyOf", "oneOf"] {
             if map.contains_key(key) {
-                let inner: Vec<Shape> = items(map, key).flat_map(|schema| inner.shapes(schema)).collect();
+                let inner: Vec<Shape> = items(map, key).flat_map(|schema| self.shapes(schema)).collect();
                 shapes = both(&shapes, &inner);
             }
         }
         match map.get("not") {
             Some(Value::Object(not)) if not.is_empty() => Vec::new(),
             _ => shapes,
+        }
+    }
+
+    fn named(&mut self, name: String) -> Vec<Shape> {
+        let definitions = self.definitions;
+        match definitions.get(&name) {
+            Some(schema) if !self.inside.contains(&name) => {
+                self.inside.push(name);
+                let shapes = self.shapes(schema);
+                self.inside.pop();
+                shapes
+            }
+            _ => vec![Shape::Any],
         }
     }
 }

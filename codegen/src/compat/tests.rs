@@ -149,7 +149,8 @@ types! {
     a_variant_with_docs_is_the_same_variant:
         { #[data] pub enum T { A, B } }
         => { #[data] pub enum T { /** Documented. */ A, B } }
-        [] []
+        ["* Sent: the hash changed, though nothing was found that clients would notice: generate again to be sure"]
+        ["* Received: the hash changed, though nothing was found that clients would notice: generate again to be sure"]
 
     a_variant_is_gone:
         { #[data] pub enum T { A, B } }
@@ -249,7 +250,8 @@ types! {
     another_width_with_the_same_values_on_the_wire_is_no_change:
         { #[data] pub struct T { a: u64, b: i64, c: Vec<u8>, d: String } }
         => { #[data] pub struct T { a: usize, b: isize, c: BTreeSet<u8>, d: std::borrow::Cow<'static, str> } }
-        [] []
+        ["* Sent: the hash changed, though nothing was found that clients would notice: generate again to be sure"]
+        ["* Received: the hash changed, though nothing was found that clients would notice: generate again to be sure"]
 
     a_number_gets_more_precise:
         { #[data] pub struct T(f32); }
@@ -355,7 +357,47 @@ types! {
     a_newtype_is_what_is_in_it:
         { #[data] pub struct T { inner: Inner } #[data] pub struct Inner(String); }
         => { #[data] pub struct T { inner: String } }
-        [] []
+        ["* Sent: the hash changed, though nothing was found that clients would notice: generate again to be sure"]
+        ["* Received: the hash changed, though nothing was found that clients would notice: generate again to be sure"]
+
+    lists_of_a_type_with_a_name_are_looked_into:
+        { #[data] pub struct T { a: Vec<Inner> } #[data] pub struct Inner { x: u8 } }
+        => { #[data] pub struct T { a: Vec<Inner> } #[data] pub struct Inner { y: u8 } }
+        ["! Inner.y: a new field that clients have to send", "* Inner.x: is no longer read when clients send it"]
+        ["! Inner.x: is gone from what clients get", "+ Inner.y: a new field that clients get"]
+
+    maps_to_a_type_with_a_name_are_looked_into:
+        { #[data] pub struct T { a: BTreeMap<String, Inner> } #[data] pub struct Inner { x: u8 } }
+        => { #[data] pub struct T { a: BTreeMap<String, Inner> } #[data] pub struct Inner { x: bool } }
+        ["! Inner.x: is a boolean now, before an integer"]
+        ["! Inner.x: is a boolean now, before an integer"]
+
+    structs_in_structs_are_looked_into:
+        { #[data] pub struct T { a: A } #[data] pub struct A { b: Option<B>, c: (u8, B) } #[data] pub struct B { x: u8 } }
+        => { #[data] pub struct T { a: A } #[data] pub struct A { b: Option<B>, c: (u8, B) } #[data] pub struct B { x: bool } }
+        ["! B.x: is a boolean now, before an integer"]
+        ["! B.x: is a boolean now, before an integer"]
+
+    variants_that_hold_a_type_with_a_name_are_looked_into:
+        { #[data] pub enum T { A(B), C { d: Vec<B> } } #[data] pub struct B { x: u8 } }
+        => { #[data] pub enum T { A(B), C { d: Vec<B> } } #[data] pub struct B { x: bool } }
+        ["! B.x: is a boolean now, before an integer"]
+        ["! B.x: is a boolean now, before an integer"]
+
+    arguments_of_a_generic_type_are_looked_into:
+        { #[data] pub struct T(Page<Inner>); #[data] pub struct Page<I> { items: Vec<I> } #[data] pub struct Inner { x: u8 } }
+        => { #[data] pub struct T(Page<Inner>); #[data] pub struct Page<I> { items: Vec<I> } #[data] pub struct Inner { x: bool } }
+        ["! Inner.x: is a boolean now, before an integer"]
+        ["! Inner.x: is a boolean now, before an integer"]
+
+    what_is_the_same_twice_is_told_for_both:
+        { #[data] pub struct T { a: (Option<Inner>, u8), b: (Option<Inner>, u8) } #[data] pub struct Inner { x: u8 } }
+        => { #[data] pub struct T { a: (Inner, u8), b: (Inner, u8) } #[data] pub struct Inner { x: u8 } }
+        [
+            "! T.a[0]: null is no longer accepted (sent)",
+            "! T.b[0]: null is no longer accepted (sent)"
+        ]
+        ["+ T.a[0]: null no longer comes (received)", "+ T.b[0]: null no longer comes (received)"]
 
     recursion_ends:
         { #[data] pub struct T { next: Option<Box<Self>>, all: Vec<Self>, x: u8 } }
@@ -613,4 +655,76 @@ fn a_report_reads_well() {
     assert!(!report.is_breaking());
     assert_eq!(report.to_string(), "nothing changed for clients\n");
     assert!(!compare(&described(&json!([])), &new).is_breaking());
+}
+
+/// A description whose method gives back a `T0`, of which each holds the next one; the last one holds what is given.
+fn nested(depth: usize, last: &Value, hash: &str) -> Description {
+    let refer = |number: usize| json!({ "$ref": format!("#/components/schemas/T{number}") });
+    let holder = |inner: Value| json!({ "type": "object", "properties": { "it": inner }, "required": ["it"] });
+    let types = (0..depth).map(|at| {
+        let inner = if at + 1 == depth { last.clone() } else { json!({ "type": "array", "items": refer(at + 1) }) };
+        (format!("T{at}"), holder(inner))
+    });
+    let mut description = described(&json!([{ "result": { "typescript": "", "schema": refer(0) } }]));
+    description.outputs = types.collect();
+    description.services[0].hash = hash.to_owned();
+    description
+}
+
+#[test]
+fn nothing_is_too_deep_to_be_compared() {
+    for depth in [1, 15, 16, 17, 33, 100, 5_000] {
+        let old = nested(depth, &json!({ "type": "boolean" }), "1");
+        let new = nested(depth, &json!({ "type": "string" }), "2");
+        let expected = format!("! T{}.it: is text now, before a boolean", depth - 1);
+        assert_eq!(lines(&compare(&old, &new)), [expected]);
+    }
+}
+
+#[test]
+fn types_that_stand_for_others_are_followed_to_their_end() {
+    let chain = |last: Value| {
+        let mut description = nested(1, &json!({ "type": "boolean" }), "");
+        let refer = |number: usize| json!({ "$ref": format!("#/components/schemas/T{number}") });
+        description.outputs = (0..200).map(|at| (format!("T{at}"), refer(at + 1))).collect();
+        description.outputs.insert("T200".to_owned(), last);
+        description
+    };
+    let plain = described(&json!([{ "result": { "typescript": "", "schema": { "type": "boolean" } } }]));
+    assert_eq!(lines(&compare(&plain, &chain(json!({ "type": "boolean" })))), [""; 0]);
+    assert_eq!(
+        lines(&compare(&plain, &chain(json!({ "type": "string" })))),
+        ["! Chat.say result: is text now, before a boolean"]
+    );
+    // It has no end, and nothing is said of it.
+    let endless = chain(json!({ "$ref": "#/components/schemas/T0" }));
+    assert_eq!(lines(&compare(&endless, &endless)), [""; 0]);
+}
+
+#[test]
+fn unions_of_other_names_that_hold_themselves_end() {
+    let union = |names: [&str; 2]| {
+        let either = json!({ "anyOf": names.map(|name| json!({ "$ref": format!("#/components/schemas/{name}") })) });
+        let holder = |tag: &str| {
+            json!({ "type": "object", "properties": { "is": { "const": tag }, "it": either }, "required": ["is", "it"] })
+        };
+        let mut description = described(&json!([{ "result": { "typescript": "", "schema": either } }]));
+        description.outputs =
+            [(names[0].to_owned(), holder("a")), (names[1].to_owned(), holder("b"))].into_iter().collect();
+        description
+    };
+    assert_eq!(lines(&compare(&union(["A", "B"]), &union(["C", "D"]))), [""; 0]);
+}
+
+#[test]
+fn a_hash_that_changed_for_no_reason_that_was_found_is_told() {
+    let boolean = json!({ "type": "boolean" });
+    let (old, mut new) = (nested(2, &boolean, "1"), nested(2, &boolean, "2"));
+    let note = "* Chat: the hash changed, though nothing was found that clients would notice: generate again to be sure";
+    assert_eq!(lines(&compare(&old, &new)), [note]);
+    // What the hash does not know is no reason.
+    new.services[0].methods[0].docs = "Says.".to_owned();
+    assert_eq!(lines(&compare(&old, &new)), ["* Chat: the hash changed, though nothing was found that clients would notice: generate again to be sure", "* Chat.say: the documentation changed"]);
+    new.services[0].methods[0].timeout_ms = Some(5);
+    assert_eq!(lines(&compare(&old, &new)).len(), 2);
 }
