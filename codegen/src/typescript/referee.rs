@@ -8,7 +8,7 @@ mod schema;
 mod shape;
 mod ty;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use trunkline_core::Description;
@@ -33,7 +33,9 @@ pub(crate) fn check(
         schemas: Schemas(schemas),
         declarations,
         both_ways: &both_ways,
+        agreed: Vec::new(),
         seen: BTreeSet::new(),
+        failed: BTreeMap::new(),
         depth: 0,
         later: Vec::new(),
     };
@@ -64,7 +66,7 @@ enum Direction {
 }
 
 /// Whether a `null` that may arrive is one that TypeScript has to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Null {
     Counts,
     /// It stands for a field that is left out instead.
@@ -117,13 +119,20 @@ struct Referee<'a> {
     declarations: &'a Declarations,
     /// What is sent as well as received.
     both_ways: &'a BTreeSet<String>,
-    /// What was compared already, or is about to be: types may be part of themselves.
-    seen: BTreeSet<(Type, String)>,
+    /// What agreed already, or is about to be compared: types may be part of themselves.
+    seen: BTreeSet<Comparison>,
+    /// The same in order: what agreed inside of something that did not may have done so by that alone.
+    agreed: Vec<Comparison>,
+    /// What did not agree: no alternative makes that good.
+    failed: BTreeMap<Comparison, GenerateError>,
     /// How many types the ones at hand are inside of.
     depth: usize,
     /// What was too deep to be compared at once.
     later: Vec<(Type, Value, Place, Null)>,
 }
+
+/// A type and a schema, and whether null counts between them.
+type Comparison = (Type, String, Null);
 
 /// How many types inside each other are compared at once: the stack has an end.
 const DEPTH: usize = 32;
@@ -138,9 +147,15 @@ impl Referee<'_> {
     }
 
     fn compare(&mut self, ty: &Type, schema: &Value, place: &Place, null: Null) -> Result<(), GenerateError> {
-        if !self.seen.insert((ty.clone(), schema.to_string())) {
+        let comparison = (ty.clone(), schema.to_string(), null);
+        if let Some(error) = self.failed.get(&comparison) {
+            return Err(error.clone());
+        }
+        if !self.seen.insert(comparison.clone()) {
             return Ok(());
         }
+        let (agreed, later) = (self.agreed.len(), self.later.len());
+        self.agreed.push(comparison.clone());
         if self.depth == DEPTH {
             self.later.push((ty.clone(), schema.clone(), place.clone(), null));
             return Ok(());
@@ -148,6 +163,13 @@ impl Referee<'_> {
         self.depth += 1;
         let result = self.compare_now(ty, schema, place, null);
         self.depth -= 1;
+        if let Err(error) = &result {
+            for comparison in self.agreed.drain(agreed..) {
+                self.seen.remove(&comparison);
+            }
+            self.later.truncate(later);
+            self.failed.insert(comparison, error.clone());
+        }
         result
     }
 

@@ -209,3 +209,48 @@ fn what_agrees_is_let_through() {
     has::<agreed::EverythingClient>("| { kind: \"Said\"; text?: string }");
     has::<agreed::EverythingClient>("export type Rest = { id: number } & Record<string, number>;");
 }
+
+case! { tried,
+    #[data]
+    pub struct Score { #[serde(skip_serializing_if = "super::is_zero")] points: u8 }
+
+    #[data]
+    #[serde(untagged)]
+    pub enum Either { A { won: Score }, B { won: Score, n: Option<u8> } }
+
+    #[data]
+    pub struct Round { winner: Box<Either> }
+
+    #[service]
+    pub trait Tries { async fn get(&self) -> Either; }
+
+    #[service]
+    pub trait Rounds { async fn get(&self) -> (Round, Score); }
+}
+
+#[test]
+fn what_did_not_agree_in_one_alternative_agrees_in_no_other() {
+    let reason = "`here::Score`, field `points`: it may be missing, but TypeScript expects it always; say `#[ts(as = \
+                  \"Option<_>\", optional)]`, or let serde always write it";
+    refused::<tried::TriesClient>(reason);
+    refused::<tried::RoundsClient>(reason);
+}
+
+case! { nullable,
+    #[data]
+    pub struct Level { #[serde(default, skip_serializing_if = "Option::is_none")] #[ts(type = "number", optional)] of: Option<u8> }
+
+    #[data]
+    pub struct Levels { first: Level, #[ts(type = "number")] #[data(nullable)] last: Option<u8> }
+
+    #[service]
+    pub trait Heights { async fn get(&self) -> Levels; }
+}
+
+#[test]
+fn null_counts_where_it_does_not_stand_for_absence() {
+    refused::<nullable::HeightsClient>(
+        "`here::Levels`, field `last`: `null` may arrive, but TypeScript says `number`; say what is on the wire with \
+         `#[data(as = …)]` or `#[ts(type = \"…\")]`",
+    );
+}
