@@ -142,8 +142,9 @@ fn fields(body: &Value, types: &Merged) -> Option<Vec<Value>> {
         return None;
     }
     let properties = schema.get("properties")?.as_object()?;
-    let required: Vec<&str> =
-        schema.get("required").and_then(Value::as_array)?.iter().filter_map(Value::as_str).collect();
+    // schemars leaves the list out if it is empty.
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    let required: Vec<&str> = required.filter_map(Value::as_str).collect();
     let mut names: Vec<&String> = properties.keys().collect();
     names.sort_by_key(|name| !required.contains(&name.as_str()));
     let field = |name: &String| {
@@ -186,6 +187,12 @@ mod tests {
         limit: u8,
     }
 
+    /// All of it may be left out.
+    #[data]
+    struct Filter {
+        word: Option<String>,
+    }
+
     #[data(error)]
     #[derive(Debug, thiserror::Error)]
     enum Refused {
@@ -209,6 +216,8 @@ mod tests {
         async fn hint(&self, first: Option<u8>, then: u8);
         async fn find(&self, #[body] search: Search) -> Vec<Said>;
         async fn any(&self, #[body] body: Value);
+        #[method(oneway)]
+        async fn narrow(&self, #[body] filter: Filter);
     }
 
     #[test]
@@ -287,12 +296,19 @@ mod tests {
                 "result": nothing,
                 "x-body": true,
             },
+            {
+                "name": "words.narrow",
+                "tags": tags,
+                "paramStructure": "by-name",
+                "params": [{ "name": "word", "required": false, "schema": { "type": ["string", "null"] } }],
+                "x-body": true,
+            },
         ]);
         assert_eq!(document["methods"], expected, "{:#}", document["methods"]);
         let tag = json!({ "name": "Words", "description": "Words.\n\nAnd nothing else." });
         assert_eq!(document["components"]["tags"], json!({ "Words": tag }));
         let schemas = document["components"]["schemas"].as_object().expect("schemas");
-        assert_eq!(schemas.keys().collect::<Vec<_>>(), ["Refused", "Said", "Search"]);
+        assert_eq!(schemas.keys().collect::<Vec<_>>(), ["Filter", "Refused", "Said", "Search"]);
         assert_eq!(schemas["Said"]["description"], "Something said.");
         assert_eq!(document["info"]["title"], "Words");
         assert_eq!(document["info"]["version"], document["x-hashes"]["Words"]);
