@@ -30,6 +30,18 @@ pub enum GenerateError {
         /// What stands against it.
         why: String,
     },
+    /// Two services would have one name.
+    #[error(
+        "two services are called `{name}`: `{one}` and `{other}`; rename one of the traits, or add the service once only"
+    )]
+    DuplicateService {
+        /// The name.
+        name: String,
+        /// One of the traits.
+        one: String,
+        /// Another one, or the same again.
+        other: String,
+    },
     /// A service has a name that it cannot have.
     #[error("the service `{name}` cannot be called so, for {why}; rename the trait")]
     ServiceName {

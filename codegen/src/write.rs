@@ -77,7 +77,7 @@ pub fn assert_current(path: impl AsRef<Path>, services: impl FnOnce(Services) ->
     let is_update = std::env::var_os("UPDATE_RPC").is_some_and(|it| it == "1");
     let state = if is_update { file.write() } else { file.state() };
     let shown = file.path.display();
-    let how = "run the test again with UPDATE_RPC=1 in the environment, or your generator";
+    let how = "run the test again with UPDATE_RPC=1 in the environment, or `cargo rpc`";
     match state {
         Ok(_) if is_update => {}
         Ok(State::Current) => {}

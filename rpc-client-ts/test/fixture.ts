@@ -713,7 +713,7 @@ export interface Names {
 
 export const Calls: ServiceDef<Calls> = {
   name: "Calls",
-  hash: "296e8f5f906e4534",
+  hash: "ebb0522dbf611df9",
   revive,
   plans: {
     Found: { o: { after: 2 } },
@@ -753,7 +753,7 @@ export const Calls: ServiceDef<Calls> = {
 
 export const Failures: ServiceDef<Failures> = {
   name: "Failures",
-  hash: "40ae098bf3d79188",
+  hash: "42fabd530d621cdb",
   revive,
   plans: {
     Failure: { u: ["code", { DRAWN: { o: { data: "Shape" } }, LOCKED: { o: { data: 1 } }, NO_SUCH_ROOM: { o: { data: { o: { lastSeen: 2 } } } } }] },
@@ -768,7 +768,7 @@ export const Failures: ServiceDef<Failures> = {
 
 export const Kinds: ServiceDef<Kinds> = {
   name: "Kinds",
-  hash: "8a3d5088a583d755",
+  hash: "4b7e191c060e8119",
   revive,
   plans: {
     Attachment: { u: ["kind", { drawing: { o: { value: { a: "Shape" } } }, image: { o: { value: 1 } }, "text-and-number": { o: { value: { t: [0, 2] } } } }] },
@@ -866,7 +866,7 @@ export const Kinds: ServiceDef<Kinds> = {
 
 export const Names: ServiceDef<Names> = {
   name: "Names",
-  hash: "c079bfd8c1ccff84",
+  hash: "7d37e3f1c473d772",
   methods: {
     sayIt: { n: "odd/names.SayIt", p: ["FirstWord", "SecondWord"] },
     aliased: { n: "odd/names./slash \"quote\"", p: ["Match"] },

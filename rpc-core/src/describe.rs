@@ -43,12 +43,18 @@ pub struct Description {
 pub struct ServiceDescription {
     /// The name of the Rust trait.
     pub name: String,
+    /// The trait with its path; empty if it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rust: String,
     /// What stands before the dot of every method's name on the wire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// The trait's documentation.
     pub docs: String,
-    /// Changes when anything changes that a caller has to know: names, types, defaults, errors. Documentation does not count.
+    /// Why it should no longer be used; empty if no reason is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<String>,
+    /// Changes when anything changes that a caller has to know: names, types, defaults, timeouts, errors. Documentation does not count.
     pub hash: String,
     /// The methods, in the order of the trait.
     pub methods: Vec<MethodDescription>,
@@ -183,6 +189,8 @@ fn contract(method: &MethodDescription) -> Value {
         method.body,
         method.oneway,
         method.idempotent,
+        // Stubs carry it.
+        method.timeout_ms,
         method.result.schema,
         method.error.as_ref().map(|error| &error.schema),
     ])
@@ -243,8 +251,13 @@ impl Types {
     fn service(&mut self, service: &'static ServiceSchema) -> ServiceDescription {
         ServiceDescription {
             name: service.name.to_owned(),
+            rust: match service.module {
+                "" => String::new(),
+                module => format!("{module}::{}", service.name),
+            },
             namespace: service.namespace.map(str::to_owned),
             docs: service.docs.to_owned(),
+            deprecated: service.deprecated.map(str::to_owned),
             hash: service.hash(),
             methods: service.methods.iter().map(|method| self.method(method)).collect(),
         }

@@ -29,6 +29,10 @@ pub struct ServiceSchema {
     pub namespace: Option<&'static str>,
     /// The trait's documentation.
     pub docs: &'static str,
+    /// Where the trait is, as `module_path!()` has it; empty if that is not known.
+    pub module: &'static str,
+    /// Why the service should no longer be used, if `#[deprecated]` says so; empty if it gives no reason.
+    pub deprecated: Option<&'static str>,
     /// The methods; a method's number is its place here.
     pub methods: &'static [MethodSchema],
 }
@@ -42,7 +46,14 @@ impl ServiceSchema {
         docs: &'static str,
         methods: &'static [MethodSchema],
     ) -> Self {
-        Self { name, namespace, docs, methods }
+        Self { name, namespace, docs, module: "", deprecated: None, methods }
+    }
+
+    /// For generated code, as [`Self::__new`]: what a trait is known by beside its name.
+    #[doc(hidden)]
+    pub const fn __of(mut self, module: &'static str, deprecated: Option<&'static str>) -> Self {
+        (self.module, self.deprecated) = (module, deprecated);
+        self
     }
 }
 

@@ -177,7 +177,7 @@ fn without_an_answer_the_code_is_2() {
         assert_eq!((code, out.as_str()), (2, ""), "{err}");
         assert!(err.contains(text), "{err}");
     };
-    says("", "Usage: rpc");
+    says("", "Usage: cargo rpc");
     says("--check", "--out <FILE>");
     says("--unknown", "unexpected argument '--unknown'");
     says("compat old.json", "error: cannot read or write old.json: ");
@@ -191,9 +191,13 @@ fn services_that_cannot_be_generated_for_are_a_no() {
     let folder = Folder::new("refuses");
     let (code, out, err) = folder.rpc(|rpc| old(new(rpc)), "--out rpc.ts");
     assert_eq!((code, out.as_str()), (1, ""));
+    let here = module_path!();
     assert_eq!(
         err,
-        "error: the service `Chat` cannot be called so, for another one is called so too; rename the trait\n"
+        format!(
+            "error: two services are called `Chat`: `{here}::new::Chat` and `{here}::old::Chat`; rename one of the traits, or \
+             add the service once only\n"
+        )
     );
     assert!(!folder.0.join("rpc.ts").exists());
 }

@@ -81,12 +81,14 @@ const RESERVED: [&str; 49] = [
 ];
 
 /// Methods that a stub cannot have, with what they would break.
-const TAKEN_BY_STUBS: [(&str, &str); 6] = [
+const TAKEN_BY_STUBS: [(&str, &str); 8] = [
     ("then", "`await` would call it"),
     ("catch", "it would look like a promise"),
     ("finally", "it would look like a promise"),
     ("result", "calls have a method of that name"),
     ("toJSON", "`JSON.stringify` would call it"),
+    ("toString", "every object has one, which makes text of it"),
+    ("valueOf", "every object has one, which makes a number of it"),
     ("constructor", "every object has one"),
 ];
 
@@ -104,18 +106,37 @@ pub(crate) fn check(description: &Description, declarations: &Declarations) -> R
             let (name, rust) = (declared.name.clone(), declared.rust.clone());
             return Err(GenerateError::TypeName { name, rust, why });
         }
+        check_params(declared)?;
     }
     for (at, service) in description.services.iter().enumerate() {
-        let before = description.services.iter().take(at);
-        let twice = before.into_iter().any(|other| other.name == service.name);
-        let why =
-            twice.then(|| "another one is called so too".to_owned()).or_else(|| objection(&service.name));
-        if let Some(why) = why {
+        let mut before = description.services.iter().take(at);
+        if let Some(other) = before.find(|other| other.name == service.name) {
+            let (one, other) = (source(other), source(service));
+            return Err(GenerateError::DuplicateService { name: service.name.clone(), one, other });
+        }
+        if let Some(why) = objection(&service.name) {
             return Err(GenerateError::ServiceName { name: service.name.clone(), why });
         }
         check_methods(service)?;
     }
     Ok(())
+}
+
+/// A generic parameter hides what is called like it.
+fn check_params(declared: &Declared) -> Result<(), GenerateError> {
+    let refused = declared.params.iter().find_map(|param| Some((&param.name, objection(&param.name)?)));
+    match refused {
+        None => Ok(()),
+        Some((name, why)) => {
+            let why = format!("its parameter cannot be called `{name}`, for {why}; call it by another name, such as `T`");
+            Err(GenerateError::Declaration { rust: declared.rust.clone(), why })
+        }
+    }
+}
+
+/// Where a service comes from, as far as that is known.
+fn source(service: &ServiceDescription) -> String {
+    if service.rust.is_empty() { service.name.clone() } else { service.rust.clone() }
 }
 
 fn check_methods(service: &ServiceDescription) -> Result<(), GenerateError> {

@@ -67,7 +67,7 @@ impl<'a> Service<'a> {
     /// `export interface Chat { … }`
     pub(crate) fn interface(&self) -> String {
         let methods: String = self.methods.iter().map(Method::signature).collect();
-        let head = docs::print(&docs::of(&self.of.docs, None), "");
+        let head = docs::print(&docs::of(&self.of.docs, self.of.deprecated.as_deref()), "");
         format!("{head}export interface {} {{\n{methods}}}\n", self.of.name)
     }
 

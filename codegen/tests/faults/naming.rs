@@ -1,5 +1,7 @@
 //! Names that are there twice, or cannot be there.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 case! { twice,
@@ -182,6 +184,61 @@ fn params_have_names_that_the_language_takes() {
     }
     has::<methods::ParamsClient>("delete: { p: [\"in\", \"user-name\", \"options\", \"this\"] },");
     has::<methods::SamesClient>("same(aB: number, aB_: number, options?: CallOptions): Call<void>;");
+}
+
+case! { hidden,
+    #[data]
+    #[allow(non_camel_case_types)]
+    pub struct Page<Record> { items: BTreeMap<String, Record> }
+
+    #[service]
+    pub trait Pages { async fn get(&self) -> Page<u8>; }
+}
+
+#[test]
+fn a_parameter_does_not_hide_what_the_file_uses() {
+    refused::<hidden::PagesClient>(
+        "`here::Page<u8>` cannot be declared in TypeScript: its parameter cannot be called `Record`, for the generated file uses \
+         that name itself; call it by another name, such as `T`",
+    );
+}
+
+case! { one,
+    #[service]
+    pub trait Chat { async fn get(&self) -> u8; }
+}
+
+case! { other,
+    #[service]
+    pub trait Chat { async fn get(&self) -> bool; }
+}
+
+#[test]
+fn two_services_of_one_name_are_told_by_their_paths() {
+    let both = Description::of([one::ChatClient::SCHEMA, other::ChatClient::SCHEMA]);
+    let here = module_path!();
+    assert_eq!(
+        typescript(&both).unwrap_err().to_string(),
+        format!(
+            "two services are called `Chat`: `{here}::one::Chat` and `{here}::other::Chat`; rename one of the traits, or add \
+             the service once only"
+        )
+    );
+}
+
+#[test]
+fn methods_that_every_object_has_are_refused() {
+    for (name, shown, why) in [
+        ("to_string", "toString", "every object has one, which makes text of it"),
+        ("value_of", "valueOf", "every object has one, which makes a number of it"),
+    ] {
+        let mut description = Description::of([one::ChatClient::SCHEMA]);
+        description.services[0].methods[0].name = name.to_owned();
+        assert_eq!(
+            typescript(&description).unwrap_err().to_string(),
+            format!("`Chat::{name}` cannot be called `{shown}` in TypeScript, for {why}; rename the method")
+        );
+    }
 }
 
 case! { compiled,

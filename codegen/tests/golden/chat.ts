@@ -156,7 +156,7 @@ export interface Moderator {
 
 export const Chat: ServiceDef<Chat> = {
   name: "Chat",
-  hash: "393c5d3bebda5f37",
+  hash: "eea01de53e781706",
   revive,
   plans: {
     Attachment: { u: ["kind", { drawing: { o: { value: { a: "Shape" } } }, image: { o: { value: 1 } } }] },
@@ -181,7 +181,7 @@ export const Chat: ServiceDef<Chat> = {
 
 export const Moderator: ServiceDef<Moderator> = {
   name: "Moderator",
-  hash: "47c55151589918b0",
+  hash: "d5b22f8089f0db7f",
   methods: {
     kick: { n: "/kick", p: ["user"], b: 1 },
   },

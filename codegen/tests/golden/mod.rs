@@ -7,7 +7,7 @@ use chat::{ChatClient, ModeratorClient};
 use odd::OddClient;
 use trunkline_codegen::assert_current;
 
-/// `UPDATE_RPC=1 cargo test -p trunkline-codegen` writes the files.
+/// `cargo xtask gen` writes the files.
 #[test]
 fn the_files_are_what_they_were() {
     assert_current("tests/golden/chat.ts", |rpc| rpc.service::<ModeratorClient>().service::<ChatClient>());

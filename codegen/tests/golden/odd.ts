@@ -85,7 +85,7 @@ export interface Odd {
 
 export const Odd: ServiceDef<Odd> = {
   name: "Odd",
-  hash: "7daa812dbde2b3b3",
+  hash: "9afa715469b2113c",
   revive,
   plans: {
     Amount: [2, { o: { amount: 2 } }],

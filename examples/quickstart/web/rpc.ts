@@ -34,7 +34,7 @@ export interface Chat {
 
 export const Chat: ServiceDef<Chat> = {
   name: "Chat",
-  hash: "fe6ac6271e44fa04",
+  hash: "f7f9b6bffd5fd8c0",
   methods: {
     rooms: { p: [], i: 1 },
     join: { p: ["room"] },

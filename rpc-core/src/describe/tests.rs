@@ -110,6 +110,8 @@ fn the_hash_knows_types_and_not_docs() {
     assert_eq!(leak("Shop", "Other words.", documented).hash(), hash);
     let aliased = MethodSchema { wire: &["list"], ..copy(&LIST) };
     assert_ne!(leak("Shop", "A shop.", aliased).hash(), hash);
+    let slower = MethodSchema { timeout: Some(Duration::from_secs(9)), ..copy(&LIST) };
+    assert_ne!(leak("Shop", "A shop.", slower).hash(), hash);
     let other = list_returning(|| (TypeSchema::of::<Page<String>>(), TypeSchema::of::<Never>()));
     assert_ne!(other.hash(), hash);
 }

@@ -13,13 +13,15 @@ use crate::{
 };
 
 /// What a stub in TypeScript cannot have for a method, why, and a name to take instead.
-const TAKEN_IN_TYPESCRIPT: [(&str, &str, &str); 7] = [
+const TAKEN_IN_TYPESCRIPT: [(&str, &str, &str); 9] = [
     ("then", "`await` would call it", "and_then"),
     ("catch", "it would look like a promise", "caught"),
     ("finally", "it would look like a promise", "at_last"),
     ("result", "calls have a method of that name", "outcome"),
     ("toJSON", "`JSON.stringify` would call it", "as_json"),
     ("toJson", "it would read as `toJSON`, which `JSON.stringify` calls", "as_json"),
+    ("toString", "every object has one, which makes text of it", "as_text"),
+    ("valueOf", "every object has one, which makes a number of it", "value"),
     ("constructor", "every object has one", "create"),
 ];
 

@@ -127,8 +127,10 @@ fn receivers() {
 
 #[test]
 fn names() {
-    for name in ["then", "catch", "finally", "result", "to_json", "toJSON", "to_JSON", "constructor", "_then"]
-    {
+    for name in [
+        "then", "catch", "finally", "result", "to_json", "toJSON", "to_JSON", "to_string", "value_of", "constructor",
+        "_then",
+    ] {
         check_methods(&[(&format!("fn {name}(&self);"), "for in TypeScript")]);
         let alias = format!("trait Chat {{ #[method(alias = {name:?})] fn a(&self); }}");
         assert_eq!(service("", &alias), FINE);

@@ -18,6 +18,7 @@ pub(super) fn schema(service: &Service, private: &Private) -> TokenStream {
     let conditions = conditions(&service.attrs);
     let (name, docs) = (service.name(), attr::docs(&service.attrs));
     let namespace = option(service.namespace.as_ref());
+    let deprecated = option(service.attrs.iter().find_map(attr::deprecation));
     let methods = service.methods.iter().map(|method| self::method(method, private));
     quote! {
         #(#conditions)*
@@ -25,7 +26,8 @@ pub(super) fn schema(service: &Service, private: &Private) -> TokenStream {
         #[allow(deprecated)]
         impl #private::Service for #client {
             const SCHEMA: &'static #private::ServiceSchema =
-                &#private::ServiceSchema::__new(#name, #namespace, #docs, &[#(#methods),*]);
+                &#private::ServiceSchema::__new(#name, #namespace, #docs, &[#(#methods),*])
+                    .__of(::core::module_path!(), #deprecated);
         }
     }
 }

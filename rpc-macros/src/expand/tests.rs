@@ -242,7 +242,8 @@ fn a_schema_says_everything_about_a_method() {
                             TypeSchema::of::< < <u8 as Reply>::Fault as Fault>::App>()
                         )
                     }]
-                );
+                )
+                .__of(::core::module_path!(), ::core::option::Option::None);
             }
         },
     );

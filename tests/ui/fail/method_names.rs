@@ -11,6 +11,8 @@ trait Chat {
     #[allow(non_snake_case)]
     async fn toJSON(&self);
     async fn constructor(&self);
+    async fn to_string(&self);
+    async fn value_of(&self);
 }
 
 fn main() {}
