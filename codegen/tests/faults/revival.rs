@@ -133,3 +133,31 @@ fn text_that_may_be_either_is_refused() {
     // The service could not tell them apart either.
     refused::<mixed::TakesClient>(&refused_type("Scalar", "`Uint8Array` and `string` are both text"));
 }
+
+case! { told_by_a_tag,
+    #[data]
+    pub struct Empty {}
+
+    #[data]
+    #[serde(tag = "type")]
+    pub enum Event { Empty(Empty), Sizes(BTreeMap<String, u8>), Named { data: Bytes }, Unit }
+
+    #[data]
+    #[serde(tag = "type")]
+    pub enum Ids { Ids(BTreeMap<String, I64>), None }
+
+    #[service]
+    pub trait Events { async fn get(&self) -> Event; }
+
+    #[service]
+    pub trait AllIds { async fn get(&self) -> Ids; }
+}
+
+#[test]
+fn a_tag_tells_variants_apart_that_may_have_any_other_field() {
+    has::<told_by_a_tag::EventsClient>("Event: { u: [\"type\", { Named: { o: { data: 1 } } }] },");
+    refused::<told_by_a_tag::AllIdsClient>(
+        "`here::Ids`: a map of bytes or whole 64-bit integers is flattened into an object with other fields, so that what \
+         arrives as JSON could not be told apart; give the map a field of its own: remove `#[serde(flatten)]`",
+    );
+}

@@ -128,11 +128,8 @@ impl Planner<'_> {
         if let [only] = members {
             return self.plan(&only.ty);
         }
-        let views: Option<Vec<Vec<Vec<Property>>>> =
+        let views: Vec<Vec<View>> =
             members.iter().map(|member| views(&member.resolved, self.plans.declarations)).collect();
-        let Some(views) = views else {
-            return Err(self.ambiguous("a map and another object stand side by side", TELL_APART));
-        };
         match tag(&views) {
             Some((tag, values)) => {
                 let mut variants = BTreeMap::new();
@@ -143,9 +140,12 @@ impl Planner<'_> {
                 }
                 Ok(Some(Plan::Variants(tag, variants)))
             }
+            None if views.iter().flatten().any(|view| view.is_open) => {
+                Err(self.ambiguous("a map and another object stand side by side", TELL_APART))
+            }
             None => {
                 let mut fields: BTreeMap<String, Vec<Type>> = BTreeMap::new();
-                for property in views.into_iter().flatten().flatten() {
+                for property in views.into_iter().flatten().flat_map(|view| view.properties) {
                     fields.entry(property.name).or_default().push(property.ty);
                 }
                 self.fields(fields)
@@ -154,36 +154,47 @@ impl Planner<'_> {
     }
 }
 
-/// The properties of every object that the type may be; `None` if it may have others.
-fn views(ty: &Type, declarations: &Declarations) -> Option<Vec<Vec<Property>>> {
+/// An object that a type may be.
+#[derive(Debug, Clone, Default)]
+struct View {
+    properties: Vec<Property>,
+    /// Whether it may have others.
+    is_open: bool,
+}
+
+/// Every object that the type may be.
+fn views(ty: &Type, declarations: &Declarations) -> Vec<View> {
     match declarations.resolved(ty) {
-        Type::Object(properties) => Some(vec![properties]),
-        Type::Union(types) => {
-            let views: Option<Vec<_>> = types.iter().map(|ty| views(ty, declarations)).collect();
-            Some(views?.into_iter().flatten().collect())
+        Type::Object(properties) => vec![View { properties, is_open: false }],
+        // ts-rs's word for a struct without fields.
+        Type::Record(record) if record.key.is("symbol") => vec![View::default()],
+        Type::Name(name, args) if name == "Record" && args.first().is_some_and(|key| key.is("symbol")) => {
+            vec![View::default()]
         }
-        Type::Intersection(types) => {
-            let mut all = vec![Vec::new()];
-            for ty in &types {
-                let views = views(ty, declarations)?;
-                let both = |one: &Vec<Property>| {
-                    views.iter().map(|it| [&one[..], &it[..]].concat()).collect::<Vec<_>>()
-                };
-                all = all.iter().flat_map(both).collect();
-            }
-            Some(all)
-        }
-        _ => None,
+        Type::Union(types) => types.iter().flat_map(|ty| views(ty, declarations)).collect(),
+        Type::Intersection(types) => types.iter().fold(vec![View::default()], |all, ty| {
+            let views = views(ty, declarations);
+            let both = |one: &View| views.iter().map(|other| one.with(other)).collect::<Vec<_>>();
+            all.iter().flat_map(both).collect()
+        }),
+        _ => vec![View { properties: Vec::new(), is_open: true }],
+    }
+}
+
+impl View {
+    fn with(&self, other: &Self) -> Self {
+        let properties = [&self.properties[..], &other.properties[..]].concat();
+        Self { properties, is_open: self.is_open || other.is_open }
     }
 }
 
 /// The field by whose text the members can be told apart, and its values for each of them.
-fn tag(members: &[Vec<Vec<Property>>]) -> Option<(String, Vec<BTreeSet<String>>)> {
-    let candidates = members.first()?.first()?;
+fn tag(members: &[Vec<View>]) -> Option<(String, Vec<BTreeSet<String>>)> {
+    let candidates = &members.first()?.first()?.properties;
     candidates.iter().find_map(|candidate| {
         let values: Option<Vec<BTreeSet<String>>> = members
             .iter()
-            .map(|views| views.iter().map(|view| value(view, &candidate.name)).collect())
+            .map(|views| views.iter().map(|view| value(&view.properties, &candidate.name)).collect())
             .collect();
         let values = values?;
         let count: usize = values.iter().map(BTreeSet::len).sum();
