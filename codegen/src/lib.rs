@@ -6,15 +6,22 @@
 //! and nothing runs at build time: your own binary describes the services that are compiled into it.
 //!
 //! In an application this crate is `trunkline::codegen`, behind the feature `codegen`. All that it takes is a binary of five
-//! lines, which only who generates has to build:
+//! lines, which only who generates has to build, and a name to call it by:
 //!
 //! ```toml
+//! # Cargo.toml
 //! [features]
 //! rpc = ["trunkline/codegen"]
 //!
 //! [[bin]]
 //! name = "rpc"
 //! required-features = ["rpc"]
+//! ```
+//!
+//! ```toml
+//! # .cargo/config.toml; in a workspace with `--package NAME` too
+//! [alias]
+//! rpc = "run --quiet --features rpc --bin rpc --"
 //! ```
 //!
 //! ```no_run
@@ -32,8 +39,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! `cargo run --features rpc --bin rpc -- --out web/src/rpc.ts` then writes the file, which belongs into version control. So
-//! that nobody forgets it, CI runs the same with `--check`, or a test calls [`assert_current`].
+//! `cargo rpc --out web/src/rpc.ts` then writes the file, which belongs into version control. So that nobody forgets it, CI
+//! runs the same with `--check`, or a test under `#[cfg(feature = "rpc")]` calls [`assert_current`].
 //!
 //! # What is refused
 //!

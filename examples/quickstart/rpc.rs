@@ -1,4 +1,5 @@
-//! Generates the TypeScript of the chat: `cargo run --example quickstart-rpc --features codegen -- --out FILE`.
+//! Generates the TypeScript of the chat: `cargo rpc --out FILE`, where `rpc` is the alias in
+//! `.cargo/config.toml`.
 
 #![allow(missing_docs, dead_code, reason = "an example is its own documentation")]
 

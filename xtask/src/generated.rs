@@ -19,31 +19,12 @@ pub(crate) enum Stale {
     Fail,
 }
 
-/// The definitions of the example's services, and of the services that only tests have.
-const DEFINITIONS: [&[&str]; 2] = [
-    &[
-        "--example",
-        "quickstart-rpc",
-        "--features",
-        "codegen",
-        "--",
-        "--out",
-        "examples/quickstart/web/rpc.ts",
-    ],
-    &[
-        "--package",
-        "trunkline-fixture",
-        "--bin",
-        "rpc",
-        "--",
-        "--out",
-        "rpc-client-ts/test/fixture.ts",
-        "--openrpc",
-        "tests/fixture/openrpc.json",
-        "--describe",
-        "tests/fixture/description.json",
-    ],
-];
+/// The example's services, by the command that users have.
+const QUICKSTART: [&str; 3] = ["rpc", "--out", "examples/quickstart/web/rpc.ts"];
+
+/// The tests that compare files with what would be generated, and write them if they are told to: package, binary, names.
+const TESTS: [[&str; 3]; 2] =
+    [["trunkline-fixture", "generated", "current"], ["trunkline-codegen", "main", "golden::the_files"]];
 
 /// The script of the example's page, with the client in it: whoever runs the example needs no Node.
 const PAGE: (&str, &str) = ("examples/quickstart/web/app.ts", "examples/quickstart/web/app.js");
@@ -55,13 +36,20 @@ pub(crate) fn check(repo: &Repo) -> Result<(), Failure> {
 
 /// Generates everything again.
 pub(crate) fn run(repo: &Repo, stale: Stale) -> Result<(), Failure> {
-    for args in DEFINITIONS {
-        let mut generator = command::cargo(&repo.root);
-        generator.args(["run", "--quiet"]).args(args);
-        if stale == Stale::Fail {
-            generator.arg("--check");
-        }
-        command::run(&mut generator)?;
+    let mut generator = command::cargo(&repo.root);
+    generator.args(QUICKSTART);
+    if stale == Stale::Fail {
+        generator.arg("--check");
+    }
+    command::run(&mut generator)?;
+    for [package, test, names] in TESTS {
+        let mut tests = command::cargo(&repo.root);
+        tests.args(["test", "--quiet", "--package", package, "--test", test, names]);
+        match stale {
+            Stale::Write => tests.env("UPDATE_RPC", "1"),
+            Stale::Fail => tests.env_remove("UPDATE_RPC"),
+        };
+        command::run(&mut tests)?;
     }
     page(repo, stale)
 }
