@@ -326,6 +326,34 @@ async fn a_login_that_is_taken_back_ends_what_runs() {
 }
 
 #[tokio::test]
+async fn a_call_that_runs_when_the_server_stops_has_its_time() {
+    let server = build(Server::builder());
+    let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+    let (end, ends) = tokio::sync::watch::channel(false);
+    let work = move || {
+        let (begun, mut ends) = (begun.clone(), ends.clone());
+        async move {
+            let _ = begun.send(());
+            let _ = ends.wait_for(|end| *end).await;
+            "done".to_owned()
+        }
+    };
+    server.register("work", work).unwrap();
+    let bound = server.bind("127.0.0.1:0").await.unwrap();
+    let addr = bound.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(bound.run_until(async { drop(stopped.await) }));
+    let body = br#"{"jsonrpc":"2.0","id":1,"method":"work"}"#;
+    let asked = tokio::spawn(post(addr, "application/json", "", body));
+    within(begins.recv()).await.unwrap();
+    stop.send(()).unwrap();
+    within(async { while send(addr, "GET /ready", "", b"").await.status == 200 {} }).await;
+    end.send_replace(true);
+    assert_eq!(within(asked).await.unwrap().json()["result"], "done");
+    within(serving).await.unwrap();
+}
+
+#[tokio::test]
 async fn one_connection_carries_many_requests() {
     let addr = serve(&build(Server::builder())).await;
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"sum","params":[1,2]}"#;

@@ -6,7 +6,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -187,16 +190,14 @@ fn admit(server: &Arc<Inner>, stream: TcpStream, addr: SocketAddr, stop: &watch:
     let (server, stop) = (Arc::clone(server), stop.subscribe());
     tokio::spawn(async move {
         let _told = told;
-        tokio::select! {
-            _ = stopped(stop) => {}
-            _ = requests(server, stream, line) => {}
-        }
+        requests(server, stream, line, stop).await
     });
 }
 
 /// Answers requests while sessions end: that the server lives, that it is not ready, and that nobody is let in.
 async fn turn_away(server: &Arc<Inner>, listener: &TcpListener) -> Infallible {
-    // They end with this future.
+    // They end with this future, and by nothing that they are told.
+    let (_, stop) = watch::channel(Stop::Never);
     let mut tasks = JoinSet::new();
     loop {
         match listener.accept().await {
@@ -204,7 +205,7 @@ async fn turn_away(server: &Arc<Inner>, listener: &TcpListener) -> Infallible {
                 while tasks.try_join_next().is_some() {}
                 if tasks.len() < TURNED_AWAY_AT_ONCE {
                     let line = Line::new(ends(&stream, addr), Door::Closing);
-                    tasks.spawn(requests(Arc::clone(server), stream, line));
+                    tasks.spawn(requests(Arc::clone(server), stream, line, stop.clone()));
                 }
             }
             Err(error) => pause(&error).await,
@@ -230,10 +231,7 @@ async fn connection(server: Arc<Inner>, stream: TcpStream, line: Line, stop: wat
     let pending = server.hub.arrive();
     // Boxed, so that the memory of these phases does not stay with the session.
     let started = Box::pin(async {
-        let (transport, arrival) = tokio::select! {
-            _ = stopped(stop.clone()) => None,
-            upgraded = upgrade(&server, stream, line) => upgraded,
-        }?;
+        let (transport, arrival) = upgrade(&server, stream, line, stop.clone()).await?;
         session::login(&server, transport, arrival, stopped(stop.clone())).await.ok()
     });
     let started = started.await;
@@ -248,10 +246,11 @@ async fn upgrade(
     server: &Arc<Inner>,
     stream: TcpStream,
     line: Line,
+    stop: watch::Receiver<Stop>,
 ) -> Option<(Admitted<WebSocket<TcpStream>>, Arrival)> {
     let measured = Measured::begin();
     let Upgrade { on_upgrade, headers, subprotocol, client, ticket } =
-        requests(Arc::clone(server), stream, line).await?;
+        requests(Arc::clone(server), stream, line, stop).await?;
     let (stream, read) = upgraded(on_upgrade).await?;
     measured.end(Phase::Upgrade);
     let limits = Arc::clone(&server.socket_limits);
@@ -260,12 +259,20 @@ async fn upgrade(
     Some((transport, Arrival { peer, subprotocol, user: None }))
 }
 
-/// Answers requests until one is upgraded.
-async fn requests(server: Arc<Inner>, stream: TcpStream, line: Line) -> Option<Upgrade> {
-    let limits = server.config.limits.clone();
+/// Answers requests until one is upgraded, or the server stops: gracefully, a request that is being answered has its time.
+async fn requests(
+    server: Arc<Inner>,
+    stream: TcpStream,
+    line: Line,
+    stop: watch::Receiver<Stop>,
+) -> Option<Upgrade> {
+    let (limits, grace) = (server.config.limits.clone(), server.config.shutdown_grace);
     let line = Arc::new(line);
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&has_asked);
     let found = Arc::new(Mutex::new(None));
     let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
         let (server, line, found) = (Arc::clone(&server), Arc::clone(&line), Arc::clone(&found));
         async move {
             let (response, upgrade) = http::answer(&server, &line, request).await;
@@ -275,14 +282,24 @@ async fn requests(server: Arc<Inner>, stream: TcpStream, line: Line) -> Option<U
             Ok::<_, Infallible>(response)
         }
     });
-    let served = hyper::server::conn::http1::Builder::new()
+    let serving = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout.min(LONGEST))
         .max_buf_size(limits.max_head)
         .max_headers(limits.max_headers)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
+        .with_upgrades();
+    let mut serving = pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        _ = stopped(stop.clone()) => {
+            if *stop.borrow() != Stop::Gracefully || !has_asked.load(Ordering::Relaxed) {
+                return None;
+            }
+            serving.as_mut().graceful_shutdown();
+            tokio::time::timeout(grace, serving).await.unwrap_or(Ok(()))
+        }
+    };
     if let Err(error) = served {
         tracing::debug!(%error, "a request was not answered");
     }
