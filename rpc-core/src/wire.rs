@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     fmt,
     hash::{BuildHasher, Hash},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     ops::{Deref, DerefMut},
     sync::Arc,
 };
@@ -110,7 +111,10 @@ wire!(
     serde_json::Value,
     Bytes,
     I64,
-    U64
+    U64,
+    IpAddr,
+    Ipv4Addr,
+    Ipv6Addr
 );
 #[cfg(feature = "chrono")]
 wire!(chrono::DateTime<chrono::Utc>, chrono::NaiveDate, chrono::NaiveDateTime, chrono::NaiveTime);
@@ -119,6 +123,8 @@ wire!(uuid::Uuid);
 
 impl<T: Wire> Wire for Option<T> {}
 impl<T: Wire> Wire for Vec<T> {}
+/// As many as serde, ts-rs and schemars know: up to 32.
+impl<T: Wire, const N: usize> Wire for [T; N] where Self: Described + Serialize + DeserializeOwned {}
 impl<T: Wire> Wire for Box<T> {}
 impl<T: Wire> Wire for VecDeque<T> where Self: Described {}
 impl<T: Wire + Ord> Wire for BTreeSet<T> {}

@@ -5,7 +5,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Bytes, I64, U64, payload::DEFAULT_DEPTH};
+use crate::{Bytes, I64, U64, Wire, payload::DEFAULT_DEPTH};
 
 const BOTH: [Codec; 2] = [Codec::Json, Codec::MessagePack];
 
@@ -439,6 +439,20 @@ fn messagepack_that_json_cannot_express_is_explained_without_a_path() {
     let value = (f64::NAN, f32::INFINITY, "x");
     let bytes = encoded(Codec::MessagePack, &value);
     check_bytes::<(f64, f64, u8)>(Codec::MessagePack, &bytes, "[2]", "invalid type: string");
+}
+
+#[test]
+fn addresses_are_text_and_arrays_are_lists_in_every_codec() {
+    fn travels<T: Wire + PartialEq + std::fmt::Debug>(value: T, json: Value) {
+        for codec in BOTH {
+            let bytes = encoded(codec, &value);
+            assert_eq!(decoded::<Value>(codec, &bytes), Ok(json.clone()));
+            assert_eq!(decoded::<T>(codec, &bytes).as_ref(), Ok(&value));
+        }
+    }
+    travels(std::net::IpAddr::from([127, 0, 0, 1]), json!("127.0.0.1"));
+    travels(std::net::Ipv6Addr::LOCALHOST, json!("::1"));
+    travels([1_u8, 2, 3], json!([1, 2, 3]));
 }
 
 #[test]
