@@ -1,6 +1,8 @@
 //! The server for black-box tests: methods that misbehave on purpose, users with known tokens, and counters.
 //!
 //! `cargo run --example conformance -- --listen 127.0.0.1:0 --profile test` prints `{"listening":"127.0.0.1:PORT"}` first.
+//! Standard error has the log without the causes of failures, since whoever tests searches it for what must not be told;
+//! `--log FILE` writes all of it to a file.
 
 #![allow(missing_docs, reason = "an example is its own documentation")]
 
@@ -13,9 +15,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tracing_subscriber::{field::MakeExt, fmt::format::debug_fn};
+
 use trunkline::{
-    Attr, Code, Credentials, Error, Expiry, Heartbeat, Hub, Result, ResultExt, Server, ServerBuilder, User,
-    Value, attr, data, json, service,
+    Attr, Code, Connection, Credentials, Error, Expiry, Heartbeat, Hub, Result, ResultExt, Server,
+    ServerBuilder, User, Value, attr, data, json, service,
 };
 
 const ADMIN: Attr<bool> = attr("admin");
@@ -70,8 +74,14 @@ pub enum Failed {
 #[data]
 #[derive(Debug)]
 pub struct Stats {
+    /// Sessions.
     pub connections: usize,
+    /// Connections that are no sessions yet.
+    pub pending: usize,
+    /// Methods that run, the one that tells this not counted.
     pub in_flight: u64,
+    /// Bytes that wait to be sent, on all connections.
+    pub queued_bytes: usize,
     pub handlers_started: u64,
     pub handlers_ended: u64,
     pub panics: u64,
@@ -170,7 +180,9 @@ impl Conformance for App {
         let started = self.counts.started.load(Ordering::SeqCst);
         Stats {
             connections: hub.connections().len(),
+            pending: hub.pending(),
             in_flight: started - ended,
+            queued_bytes: hub.connections().iter().map(Connection::queued_bytes).sum(),
             handlers_started: started,
             handlers_ended: ended,
             panics: self.counts.panics.load(Ordering::SeqCst),
@@ -217,6 +229,26 @@ fn builder(profile: &str) -> Option<ServerBuilder> {
     }
 }
 
+/// Writes the log to `file`, and to standard error what of it tells no cause.
+fn log_to(file: &str) -> std::io::Result<()> {
+    // What the panics of `fail` say is a cause as well.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(location = panic.location().map(tracing::field::display), "a thread panicked");
+    }));
+    if !file.is_empty() {
+        let file = std::fs::File::create(file)?;
+        tracing_subscriber::fmt().with_writer(Arc::new(file)).with_ansi(false).init();
+        return Ok(());
+    }
+    let fields = debug_fn(|writer, field, value| match field.name() {
+        "detail" | "panic" => write!(writer, "{field}=…"),
+        "message" => write!(writer, "{value:?}"),
+        _ => write!(writer, "{field}={value:?}"),
+    });
+    tracing_subscriber::fmt().with_writer(std::io::stderr).fmt_fields(fields.delimited(" ")).init();
+    Ok(())
+}
+
 /// The value behind `name`, or `usual`.
 fn arg(name: &str, usual: &str) -> String {
     let mut args = std::env::args().skip_while(|arg| arg != name);
@@ -225,7 +257,7 @@ fn arg(name: &str, usual: &str) -> String {
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    log_to(&arg("--log", ""))?;
     let Some(builder) = builder(&arg("--profile", "default")) else {
         eprintln!("--profile is default or test");
         return Ok(ExitCode::FAILURE);

@@ -3,6 +3,7 @@
 //! Each task only puts commands in order that a person could type as well, and prints them before they run.
 
 mod bench;
+mod canary;
 mod chromium;
 mod command;
 mod deny;
@@ -13,6 +14,7 @@ mod examples;
 mod fmt;
 mod fuzz;
 mod generated;
+mod hygiene;
 mod lints;
 mod locks;
 mod msrv;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    command::Failure, deny, docs, examples, fmt, generated, lints, locks, msrv, peers, purity, repo::Repo,
-    tests, typescript, workspaces,
+    canary, command::Failure, deny, docs, examples, fmt, generated, hygiene, lints, locks, msrv, peers,
+    purity, repo::Repo, tests, typescript, workspaces,
 };
 
 /// One thing that CI checks, by its name.
@@ -16,6 +16,7 @@ const STEPS: &[Step] = &[
     ("locks", locks::run),
     ("msrv", msrv::run),
     ("purity", purity::run),
+    ("hygiene", hygiene::run),
     ("clippy", lints::run),
     ("features", lints::feature_sets),
     ("docs", docs::run),
@@ -24,6 +25,7 @@ const STEPS: &[Step] = &[
     ("tests", tests::run),
     ("peers", peers::run),
     ("examples", examples::run),
+    ("canary", canary::run),
     ("generated", generated::check),
     ("typescript", typescript::run),
 ];
