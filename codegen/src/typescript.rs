@@ -16,6 +16,9 @@ mod rest;
 mod service;
 #[cfg(test)]
 mod tests;
+mod variants;
+
+use std::collections::BTreeSet;
 
 use trunkline_core::Description;
 
@@ -26,6 +29,7 @@ use self::{
     plan::Plans,
     print::flat,
     service::Service,
+    variants::Variants,
 };
 use crate::GenerateError;
 
@@ -65,7 +69,7 @@ pub fn typescript(description: &Description) -> Result<String, GenerateError> {
     services.sort_by(|one, other| one.of.name.cmp(&other.of.name));
     repair(&mut declarations, &mut services)?;
     referee::check(description, &services, &declarations)?;
-    print(&description.trunkline, &declarations, &services)
+    print(description, &declarations, &services)
 }
 
 fn repair(declarations: &mut Declarations, services: &mut [Service<'_>]) -> Result<(), GenerateError> {
@@ -86,15 +90,19 @@ fn repair(declarations: &mut Declarations, services: &mut [Service<'_>]) -> Resu
 }
 
 fn print(
-    version: &str,
+    description: &Description,
     declarations: &Declarations,
     services: &[Service<'_>],
 ) -> Result<String, GenerateError> {
     let plans = Plans::new(declarations);
     let descriptors: Result<Vec<_>, _> = services.iter().map(|service| service.descriptor(&plans)).collect();
     let descriptors = descriptors?;
-    let mut blocks = vec![head(version, services, descriptors.iter().any(|it| it.revives))];
-    blocks.extend(declarations.iter().map(|it| declaration(it, declarations)));
+    let mut blocks = vec![head(&description.trunkline, services, descriptors.iter().any(|it| it.revives))];
+    let names: BTreeSet<&str> = declarations.iter().map(|it| it.name.as_str()).collect();
+    blocks.extend(declarations.iter().map(|it| {
+        let variants = Variants::of(it, &names, description);
+        declaration(it, declarations, &variants)
+    }));
     blocks.extend(services.iter().map(Service::interface));
     blocks.extend(descriptors.into_iter().map(|it| it.text));
     Ok(blocks.join("\n"))
@@ -116,7 +124,7 @@ fn head(version: &str, services: &[Service<'_>], revives: bool) -> String {
     )
 }
 
-fn declaration(declared: &Declared, declarations: &Declarations) -> String {
+fn declaration(declared: &Declared, declarations: &Declarations, variants: &Variants) -> String {
     let params = declared.params.iter().map(|param| {
         let bound =
             if keys::is_key(&param.name, declared, declarations) { " extends string | number" } else { "" };
@@ -126,5 +134,6 @@ fn declaration(declared: &Declared, declarations: &Declarations) -> String {
     let params = params.collect::<Vec<_>>().join(", ");
     let params = if params.is_empty() { params } else { format!("<{params}>") };
     let head = format!("export type {}{params} =", declared.name);
-    docs::print(&declared.docs, "") + &print::declaration(&head, &rest::loosened(declared, declarations))
+    docs::print(&declared.docs, "")
+        + &print::declaration(&head, &rest::loosened(declared, declarations), variants)
 }

@@ -17,7 +17,17 @@ export type Attachment =
   | { kind: "none" };
 
 /** An integer that a JavaScript number does not hold. */
-export type Beyond = "JustTooLarge" | "JustTooSmall" | "Largest" | "Smallest" | "Not";
+export type Beyond =
+  /** 2^53. */
+  | "JustTooLarge"
+  /** −2^53. */
+  | "JustTooSmall"
+  /** `u64::MAX`. */
+  | "Largest"
+  /** `i64::MIN`. */
+  | "Smallest"
+  /** 2^53 − 1, which is none. */
+  | "Not";
 
 /** Bytes as such, and as numbers. */
 export type Binary = {
@@ -53,10 +63,9 @@ export type Column<A, B> =
   | { is: "Both"; it: { left: A; right?: B } };
 
 /** A typed error with a parameter. */
-export type Conflict<T> = {
-  code: "TAKEN";
-  data: T;
-};
+export type Conflict<T> =
+  /** Somebody has it. */
+  | { code: "TAKEN"; data: T };
 
 /** What is missing is as in the default of the whole. */
 export type Defaulted = {
@@ -110,10 +119,15 @@ export type Everything = {
 
 /** A typed error with every kind of variant. */
 export type Failure =
+  /** Without data. */
   | { code: "EMPTY" }
+  /** With fields, some of which may be missing. */
   | { code: "NO_SUCH_ROOM"; data: { roomName: string; lastSeen?: bigint } }
+  /** With bytes. */
   | { code: "LOCKED"; data: Uint8Array }
+  /** With several values. */
   | { code: "SEVERAL"; data: [number, string] }
+  /** With another type. */
   | { code: "DRAWN"; data: Shape };
 
 /** Fields that stand one level higher than in Rust. */
@@ -184,14 +198,18 @@ export type Found = {
 
 /** How to fail. */
 export type How =
+  /** Not at all. */
   | "Not"
   | "Empty"
   | "NoSuchRoom"
   | "Locked"
   | "Several"
   | "Drawn"
+  /** With an error of Trunkline in `#[other]`. */
   | "Other"
+  /** With something foreign, of which nothing may get out. */
   | "Foreign"
+  /** With a time after which to come back. */
   | "Later"
   | "Panic";
 
@@ -219,7 +237,12 @@ export type JsonValue =
   | null;
 
 /** Variants with documentation. */
-export type Level = "VERY_LOW" | "MID" | "VERY_HIGH";
+export type Level =
+  /** As low as can be. */
+  | "VERY_LOW"
+  /** In between *\/ or so. */
+  | "MID"
+  | "VERY_HIGH";
 
 /** Lists and sets. */
 export type Lists = {

@@ -128,7 +128,9 @@ fn check_params(declared: &Declared) -> Result<(), GenerateError> {
     match refused {
         None => Ok(()),
         Some((name, why)) => {
-            let why = format!("its parameter cannot be called `{name}`, for {why}; call it by another name, such as `T`");
+            let why = format!(
+                "its parameter cannot be called `{name}`, for {why}; call it by another name, such as `T`"
+            );
             Err(GenerateError::Declaration { rust: declared.rust.clone(), why })
         }
     }

@@ -3,6 +3,7 @@
 use super::{
     ast::{Element, Property, Record, Type},
     docs,
+    variants::Variants,
 };
 
 /// How long a line may get where it can be broken.
@@ -18,8 +19,18 @@ enum Binding {
 }
 
 /// `export type Page<T> = …;`, where `head` is what stands left of the type.
-pub(crate) fn declaration(head: &str, ty: &Type) -> String {
+pub(crate) fn declaration(head: &str, ty: &Type, variants: &Variants) -> String {
+    let members = match ty {
+        Type::Union(members) => members.as_slice(),
+        ty => std::slice::from_ref(ty),
+    };
     let body = match ty {
+        _ if members.iter().any(|member| !variants.lines(member).is_empty()) => {
+            let docs = |member| docs::print(variants.lines(member), "  ");
+            let members =
+                members.iter().map(|it| format!("\n{}{}", docs(it), member(it, 2).trim_start_matches('\n')));
+            members.collect()
+        }
         Type::Object(properties) if !properties.is_empty() => object(properties, 0),
         ty => fitted(ty, head.len() + 1, 0),
     };

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::{
     ast::{Element, Property, Type},
     parse, print,
+    variants::Variants,
 };
 
 /// What ts-rs writes, and how it is printed.
@@ -55,7 +56,7 @@ fn documentation_ends_where_ts_rs_ends_it() {
                 \n/**\n     * In a\n     * block.\n     */\nc: boolean, };";
     let parsed = parse::declaration(text, "T").unwrap();
     assert_eq!(
-        print::declaration("export type T =", &parsed.body),
+        print::declaration("export type T =", &parsed.body, &Variants::default()),
         "export type T = {\n  /**\n   * Ends *\\/ early.\n   *\n   *   code\n   */\n  a: number;\n  /** One line. */\n  b: \
          string;\n  /**\n   * In a\n   * block.\n   */\n  c: boolean;\n};\n"
     );
@@ -78,7 +79,7 @@ fn long_types_are_broken_where_a_person_would() {
               number }>, nested: { first: Array<string>, second: { third: Array<number>, fourth: Array<boolean>, fifth: \
               string, sixth: bigint } } }";
     assert_eq!(
-        print::declaration("export type T =", &parse::ty(ty)),
+        print::declaration("export type T =", &parse::ty(ty), &Variants::default()),
         "export type T = {
   id: number;
   choices: (
@@ -143,11 +144,11 @@ proptest! {
     fn what_was_printed_is_read_as_it_was(ty in types()) {
         let flat = print::flat(&ty);
         prop_assert_eq!(parse::ty(&flat), without_docs(&ty), "{}", flat);
-        let declared = print::declaration("export type It =", &ty);
+        let declared = print::declaration("export type It =", &ty, &Variants::default());
         let text = declared.strip_prefix("export ").unwrap();
         let parsed = parse::declaration(text, "It").map(|it| it.body);
         prop_assert_eq!(parsed.as_ref(), Some(&ty), "{}", declared);
-        let again = parsed.map(|ty| print::declaration("export type It =", &ty));
+        let again = parsed.map(|ty| print::declaration("export type It =", &ty, &Variants::default()));
         prop_assert_eq!(again.as_ref(), Some(&declared));
         prop_assert!(declared.lines().all(|line| line.trim_end() == line));
     }

@@ -82,9 +82,16 @@ pub enum Scalar {
 /// Externally tagged (serde's default).
 #[data]
 pub enum Shape {
+    /// Nothing to see.
     Empty,
+    #[deprecated = "draw a `Rect`"]
     Circle(f64),
-    Rect { w: f64, h: f64 },
+    /// With corners.
+    Rect {
+        w: f64,
+        /// Upwards.
+        h: f64,
+    },
     Picture(Bytes),
 }
 
@@ -92,8 +99,11 @@ pub enum Shape {
 #[data]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum RoomEvent {
+    /// Somebody said something.
     Message(Message),
-    Typing { user_id: UserId },
+    Typing {
+        user_id: UserId,
+    },
     Closed,
 }
 
@@ -103,6 +113,7 @@ pub enum RoomEvent {
 pub enum Attachment {
     Image(Bytes),
     Drawing(Vec<Shape>),
+    /// Nothing.
     None,
 }
 
@@ -207,6 +218,7 @@ pub trait Chat {
 
 /// What moderators may do.
 #[service]
+#[deprecated = "rooms moderate themselves"]
 pub trait Moderator {
     /// Shows somebody the door.
     #[method(alias = "/kick")]

@@ -8,6 +8,7 @@ import { revive } from "trunkline/revive";
 export type Attachment =
   | { kind: "image"; value: Uint8Array }
   | { kind: "drawing"; value: Shape[] }
+  /** Nothing. */
   | { kind: "none" };
 
 /** Errors of the chat service. */
@@ -59,6 +60,7 @@ export type Role = "superAdmin" | "member";
 
 /** Internally tagged. */
 export type RoomEvent =
+  /** Somebody said something. */
   | { type: "message" } & Message
   | { type: "typing"; userId: UserId }
   | { type: "closed" };
@@ -70,9 +72,18 @@ export type Scalar = boolean | number | string;
 
 /** Externally tagged (serde's default). */
 export type Shape =
+  /** Nothing to see. */
   | "Empty"
+  /** @deprecated draw a `Rect` */
   | { Circle: number }
-  | { Rect: { w: number; h: number } }
+  /** With corners. */
+  | {
+      Rect: {
+        w: number;
+        /** Upwards. */
+        h: number;
+      };
+    }
   | { Picture: Uint8Array };
 
 /**
@@ -148,7 +159,10 @@ export interface Chat {
   shapes(options?: CallOptions): Call<[Shape, bigint] | null>;
 }
 
-/** What moderators may do. */
+/**
+ * What moderators may do.
+ * @deprecated rooms moderate themselves
+ */
 export interface Moderator {
   /** Shows somebody the door. */
   kick(user: UserId, options?: CallOptions): Call<void, ChatError>;
@@ -156,7 +170,7 @@ export interface Moderator {
 
 export const Chat: ServiceDef<Chat> = {
   name: "Chat",
-  hash: "eea01de53e781706",
+  hash: "cab06e4600ed7cbc",
   revive,
   plans: {
     Attachment: { u: ["kind", { drawing: { o: { value: { a: "Shape" } } }, image: { o: { value: 1 } } }] },
