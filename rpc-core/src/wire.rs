@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt,
     hash::{BuildHasher, Hash},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -126,7 +126,6 @@ impl<T: Wire> Wire for Vec<T> {}
 /// As many as serde, ts-rs and schemars know: up to 32.
 impl<T: Wire, const N: usize> Wire for [T; N] where Self: Described + Serialize + DeserializeOwned {}
 impl<T: Wire> Wire for Box<T> {}
-impl<T: Wire> Wire for VecDeque<T> where Self: Described {}
 impl<T: Wire + Ord> Wire for BTreeSet<T> {}
 impl<T: Wire + Eq + Hash, S: BuildHasher + Default + Send + 'static> Wire for HashSet<T, S> where
     Self: Described
