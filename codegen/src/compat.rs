@@ -130,14 +130,17 @@ fn unexplained(service: &ServiceDescription, old: &Description, new: &Descriptio
         (service.docs, service.deprecated) = (String::new(), None);
         for method in &mut service.methods {
             method.docs.clear();
-            (method.public, method.deprecated, method.rate_limit, method.requires) = (false, None, None, None);
+            (method.public, method.deprecated, method.rate_limit, method.requires) =
+                (false, None, None, None);
         }
         Description { services: vec![service], ..description.clone() }
     };
     changes(&only(old, was), &only(new, service)).is_empty().then(|| Change {
         kind: ChangeKind::Note,
         place: service.name.clone(),
-        message: "the hash changed, though nothing was found that clients would notice: generate again to be sure".to_owned(),
+        message:
+            "the hash changed, though nothing was found that clients would notice: generate again to be sure"
+                .to_owned(),
     })
 }
 
@@ -176,7 +179,11 @@ impl Comparison<'_> {
         }
         for service in &new.services {
             if let Some(old) = old.services.iter().find(|old| old.name == service.name) {
-                self.people(&service.name, (&old.docs, &old.deprecated), (&service.docs, &service.deprecated));
+                self.people(
+                    &service.name,
+                    (&old.docs, &old.deprecated),
+                    (&service.docs, &service.deprecated),
+                );
             }
         }
     }

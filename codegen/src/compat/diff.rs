@@ -76,7 +76,8 @@ impl<'a> Types<'a> {
                 Null::IsAbsence => {
                     let (old, new) = (without_null(&old), without_null(&new));
                     let is_something = |schema: &&Value| **schema != serde_json::json!({ "type": "null" });
-                    let all = |schema| alternatives(schema).into_iter().filter(is_something).collect::<Vec<_>>();
+                    let all =
+                        |schema| alternatives(schema).into_iter().filter(is_something).collect::<Vec<_>>();
                     self.alternatives(&at, &all(&old), &all(&new));
                 }
             }

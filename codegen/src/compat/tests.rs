@@ -660,9 +660,11 @@ fn a_report_reads_well() {
 /// A description whose method gives back a `T0`, of which each holds the next one; the last one holds what is given.
 fn nested(depth: usize, last: &Value, hash: &str) -> Description {
     let refer = |number: usize| json!({ "$ref": format!("#/components/schemas/T{number}") });
-    let holder = |inner: Value| json!({ "type": "object", "properties": { "it": inner }, "required": ["it"] });
+    let holder =
+        |inner: Value| json!({ "type": "object", "properties": { "it": inner }, "required": ["it"] });
     let types = (0..depth).map(|at| {
-        let inner = if at + 1 == depth { last.clone() } else { json!({ "type": "array", "items": refer(at + 1) }) };
+        let inner =
+            if at + 1 == depth { last.clone() } else { json!({ "type": "array", "items": refer(at + 1) }) };
         (format!("T{at}"), holder(inner))
     });
     let mut description = described(&json!([{ "result": { "typescript": "", "schema": refer(0) } }]));
@@ -704,10 +706,9 @@ fn types_that_stand_for_others_are_followed_to_their_end() {
 #[test]
 fn unions_of_other_names_that_hold_themselves_end() {
     let union = |names: [&str; 2]| {
-        let either = json!({ "anyOf": names.map(|name| json!({ "$ref": format!("#/components/schemas/{name}") })) });
-        let holder = |tag: &str| {
-            json!({ "type": "object", "properties": { "is": { "const": tag }, "it": either }, "required": ["is", "it"] })
-        };
+        let either =
+            json!({ "anyOf": names.map(|name| json!({ "$ref": format!("#/components/schemas/{name}") })) });
+        let holder = |tag: &str| json!({ "type": "object", "properties": { "is": { "const": tag }, "it": either }, "required": ["is", "it"] });
         let mut description = described(&json!([{ "result": { "typescript": "", "schema": either } }]));
         description.outputs =
             [(names[0].to_owned(), holder("a")), (names[1].to_owned(), holder("b"))].into_iter().collect();
@@ -724,7 +725,13 @@ fn a_hash_that_changed_for_no_reason_that_was_found_is_told() {
     assert_eq!(lines(&compare(&old, &new)), [note]);
     // What the hash does not know is no reason.
     new.services[0].methods[0].docs = "Says.".to_owned();
-    assert_eq!(lines(&compare(&old, &new)), ["* Chat: the hash changed, though nothing was found that clients would notice: generate again to be sure", "* Chat.say: the documentation changed"]);
+    assert_eq!(
+        lines(&compare(&old, &new)),
+        [
+            "* Chat: the hash changed, though nothing was found that clients would notice: generate again to be sure",
+            "* Chat.say: the documentation changed"
+        ]
+    );
     new.services[0].methods[0].timeout_ms = Some(5);
     assert_eq!(lines(&compare(&old, &new)).len(), 2);
 }
