@@ -97,14 +97,14 @@ fn print_syscalls(results: &Results, subjects: &[Subject], workloads: &[Workload
 }
 
 fn print_targets(results: &Results, subjects: &[Subject], workloads: &[Workload]) {
-    let judged: Vec<_> = subjects.iter().filter_map(|subject| Some((*subject, subject.codec()?))).collect();
+    let judged: Vec<_> = subjects.iter().filter_map(|subject| Some((*subject, subject.spoken()?))).collect();
     if judged.is_empty() {
         return;
     }
     head("Targets", "workload | subject | quantity | measured | must | | stretch | |");
     for &workload in workloads {
-        for &(subject, codec) in &judged {
-            for target in targets::of(workload, codec) {
+        for &(subject, spoken) in &judged {
+            for target in targets::of(workload, spoken) {
                 let measured = target.measured(results, subject);
                 let mark = |bound| measured.map_or("-", |value| mark(target.meets(value, bound)));
                 row(&[
@@ -124,10 +124,10 @@ fn print_targets(results: &Results, subjects: &[Subject], workloads: &[Workload]
 
 /// All measured targets of a row in one cell; those missed are named.
 fn verdict(results: &Results, workload: Workload, subject: Subject, bound: fn(&Target) -> f64) -> String {
-    let Some(codec) = subject.codec() else { return "-".into() };
+    let Some(spoken) = subject.spoken() else { return "-".into() };
     let mut missed = Vec::new();
     let mut any = false;
-    for target in targets::of(workload, codec) {
+    for target in targets::of(workload, spoken) {
         let Some(measured) = target.measured(results, subject) else { continue };
         any = true;
         if !target.meets(measured, bound(&target)) {

@@ -1,7 +1,7 @@
 //! The subjects: a file each, and the three matches below that name them.
 //!
 //! A new RPC subject implements [`Rpc`](crate::rpc::Rpc) and `serve` in its own file, and gets a variant
-//! here; the compiler then lists what is left. One of Trunkline's answers [`Subject::codec`], which holds it
+//! here; the compiler then lists what is left. One of Trunkline's answers [`Subject::spoken`], which holds it
 //! to the targets.
 
 mod jsonrpsee;
@@ -36,13 +36,16 @@ pub(crate) enum Subject {
     Tarpc,
     TrunklineJson,
     TrunklineMsgpack,
+    /// Trunkline's server under jsonrpsee's client.
+    TrunklineJsonrpc,
 }
 
-/// The codec of a Trunkline subject, which decides its targets.
+/// What a Trunkline subject speaks, which decides its targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Codec {
+pub(crate) enum Spoken {
     Json,
     MessagePack,
+    JsonRpc,
 }
 
 impl Subject {
@@ -53,7 +56,9 @@ impl Subject {
             Self::TungNaive => tung::serve(listener, Flush::EachMessage).await,
             Self::Jsonrpsee => jsonrpsee::serve(listener).await,
             Self::Tarpc => tarpc::serve(listener).await,
-            Self::TrunklineJson | Self::TrunklineMsgpack => trunkline::serve(listener).await,
+            Self::TrunklineJson | Self::TrunklineMsgpack | Self::TrunklineJsonrpc => {
+                trunkline::serve(listener).await
+            }
         }
     }
 
@@ -67,7 +72,9 @@ impl Subject {
         match self {
             Self::Tung => tung::start(address, load, meter, Flush::WhenIdle).await,
             Self::TungNaive => tung::start(address, load, meter, Flush::EachMessage).await,
-            Self::Jsonrpsee => rpc::start::<jsonrpsee::Peer>(address, load, meter).await,
+            Self::Jsonrpsee | Self::TrunklineJsonrpc => {
+                rpc::start::<jsonrpsee::Peer>(address, load, meter).await
+            }
             Self::Tarpc => rpc::start::<tarpc::Peer>(address, load, meter).await,
             Self::TrunklineJson => rpc::start::<trunkline::Json>(address, load, meter).await,
             Self::TrunklineMsgpack => rpc::start::<trunkline::MessagePack>(address, load, meter).await,
@@ -78,7 +85,9 @@ impl Subject {
     pub(crate) async fn hold(self, address: SocketAddr, connections: usize) -> Result<Box<dyn Any>> {
         Ok(match self {
             Self::Tung | Self::TungNaive => Box::new(tung::hold(address, connections).await?),
-            Self::Jsonrpsee => Box::new(rpc::hold::<jsonrpsee::Peer>(address, connections).await?),
+            Self::Jsonrpsee | Self::TrunklineJsonrpc => {
+                Box::new(rpc::hold::<jsonrpsee::Peer>(address, connections).await?)
+            }
             Self::Tarpc => Box::new(rpc::hold::<tarpc::Peer>(address, connections).await?),
             Self::TrunklineJson => Box::new(rpc::hold::<trunkline::Json>(address, connections).await?),
             Self::TrunklineMsgpack => {
@@ -87,12 +96,13 @@ impl Subject {
         })
     }
 
-    /// The codec if this subject is Trunkline.
-    pub(crate) fn codec(self) -> Option<Codec> {
+    /// What is spoken if this subject is Trunkline.
+    pub(crate) fn spoken(self) -> Option<Spoken> {
         match self {
             Self::Tung | Self::TungNaive | Self::Jsonrpsee | Self::Tarpc => None,
-            Self::TrunklineJson => Some(Codec::Json),
-            Self::TrunklineMsgpack => Some(Codec::MessagePack),
+            Self::TrunklineJson => Some(Spoken::Json),
+            Self::TrunklineMsgpack => Some(Spoken::MessagePack),
+            Self::TrunklineJsonrpc => Some(Spoken::JsonRpc),
         }
     }
 
@@ -104,6 +114,7 @@ impl Subject {
             Self::Tarpc => "tarpc",
             Self::TrunklineJson => "trunkline-json",
             Self::TrunklineMsgpack => "trunkline-msgpack",
+            Self::TrunklineJsonrpc => "trunkline-jsonrpc",
         }
     }
 }

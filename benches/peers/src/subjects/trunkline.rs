@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use tokio::net::TcpListener;
-use trunkline::{Client, Server, service};
+use trunkline::{Client, Codec, Server, service};
 
-use super::Codec;
 use crate::doc::Doc;
 use crate::rpc::Rpc;
 
@@ -71,10 +70,6 @@ rpc!(Json);
 rpc!(MessagePack);
 
 async fn connect(address: SocketAddr, codec: Codec) -> Result<BenchClient> {
-    let codec = match codec {
-        Codec::Json => trunkline::Codec::Json,
-        Codec::MessagePack => trunkline::Codec::MessagePack,
-    };
     let client = Client::builder(format!("ws://{address}")).codec(codec).connect().await?;
     Ok(BenchClient::new(&client))
 }
