@@ -119,6 +119,42 @@ async fn the_third_failed_login_of_a_connection_closes_4401() {
 }
 
 #[tokio::test]
+async fn many_logins_at_once_are_no_more_attempts_than_one_after_the_other() {
+    let judged = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&judged);
+    let auth = move |creds: &Credentials| {
+        let counted = Arc::clone(&counted);
+        let (token, waits) = (creds.token().is_some(), creds.extra("wait").is_some());
+        async move {
+            counted.fetch_add(usize::from(token), Ordering::SeqCst);
+            if waits {
+                std::future::pending::<()>().await;
+            }
+            Ok(None)
+        }
+    };
+    let server = Server::builder().service(GamesServer::new(Arcade)).auth(auth).build().unwrap();
+    let addr = serve(&server).await;
+    for (params, attempts) in [(r#"{"token":"guess"}"#, 3), (r#"{"token":"guess","wait":1}"#, 1)] {
+        let mut raw = Raw::hello(addr, HELLO).await;
+        let logins = (0..100).map(|n| format!(r#"[3,{},"rpc.login",0,{params}]"#, 2 * n + 1));
+        raw.text(&logins.collect::<Vec<_>>().join("\n")).await;
+        // With guesses that wait, one is judged and the others are told that.
+        if params.contains("wait") {
+            raw.text(r#"[3,1001,"ping",0,[]]"#).await;
+            let mut answers = String::new();
+            while !answers.contains("pong") {
+                answers += &raw.receive().await.unwrap();
+            }
+            assert_eq!(answers.matches("RESOURCE_EXHAUSTED").count(), 99, "{answers}");
+        } else {
+            assert_eq!(raw.close_code().await, 4401);
+        }
+        assert_eq!(judged.swap(0, Ordering::SeqCst), attempts);
+    }
+}
+
+#[tokio::test]
 async fn before_the_login_only_public_methods_are_there_and_the_others_look_alike() {
     let server = builder().build().unwrap();
     let addr = serve(&server).await;

@@ -50,7 +50,18 @@ struct Session {
     conn: Connection,
     hooks: Option<SessionHooks>,
     failed_logins: u32,
+    /// Whether credentials are being judged that were shown on it.
+    is_judged: bool,
     counted: Counted,
+}
+
+/// Whether credentials may be judged on a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoginTurn {
+    /// Others are being judged.
+    Taken,
+    /// They may, after so many that have failed.
+    Failed(u32),
 }
 
 /// How many revocations are remembered for those who are logging in meanwhile.
@@ -116,7 +127,8 @@ impl Hub {
     pub(crate) fn register(&self, conn: &Connection, failed_logins: u32) -> Registered {
         let hooks = SessionHooks::new(&self.0.hooks);
         let counted = Counted::new(Standing::Connected);
-        let session = Session { conn: conn.clone(), hooks: hooks.clone(), failed_logins, counted };
+        let session =
+            Session { conn: conn.clone(), hooks: hooks.clone(), failed_logins, is_judged: false, counted };
         self.write().all.insert(conn.id(), session);
         if let Some(hooks) = &hooks {
             hooks.connected(conn);
@@ -149,6 +161,22 @@ impl Hub {
                 return;
             }
             emptied.await;
+        }
+    }
+
+    /// Begins to judge credentials on a session, of which there is one at a time: guesses are no more for being made together.
+    pub(crate) fn begin_login(&self, conn: &Connection) -> LoginTurn {
+        let mut sessions = self.write();
+        let Some(session) = sessions.all.get_mut(&conn.id()) else { return LoginTurn::Failed(0) };
+        match std::mem::replace(&mut session.is_judged, true) {
+            true => LoginTurn::Taken,
+            false => LoginTurn::Failed(session.failed_logins),
+        }
+    }
+
+    pub(crate) fn end_login(&self, conn: &Connection) {
+        if let Some(session) = self.write().all.get_mut(&conn.id()) {
+            session.is_judged = false;
         }
     }
 

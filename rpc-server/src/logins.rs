@@ -25,7 +25,7 @@ use trunkline_peer::{
 
 use crate::{
     auth::{Auth, Credentials},
-    hub::Hub,
+    hub::{Hub, LoginTurn},
     meters::{self, Judged},
 };
 
@@ -196,12 +196,35 @@ impl LoginService {
         Self { logins, hub, strict }
     }
 
+    /// How many logins may fail on one connection.
+    fn allowed(&self) -> u32 {
+        if self.strict { 1 } else { self.logins.per_connection() }
+    }
+
+    fn begin<'a>(&'a self, conn: &'a Connection) -> Result<Judging<'a>, Error> {
+        let failed = match self.hub.begin_login(conn) {
+            LoginTurn::Failed(failed) => failed,
+            LoginTurn::Taken => {
+                let error =
+                    Error::new(Code::ResourceExhausted, "another login of this connection is being judged");
+                return Err(error.with_retry_after(Duration::from_secs(1)));
+            }
+        };
+        conn.enter(ConnectionState::Authenticating);
+        let judging = Judging { hub: &self.hub, conn };
+        match failed < self.allowed() {
+            true => Ok(judging),
+            // The connection is being closed.
+            false => Err(Error::unauthenticated()),
+        }
+    }
+
     async fn login(&self, conn: &Connection, shown: Shown) -> Result<Value, Error> {
         let Shown { token, mut extra } = shown;
         let claimed = extra.remove("uid").and_then(|uid| uid.as_str().map(str::to_owned));
         let creds = Credentials::new(conn.peer().clone(), token, extra);
         let since = self.hub.revocations();
-        let _judging = Judging::begin(conn);
+        let _judging = self.begin(conn)?;
         match self.logins.judge(creds, claimed.as_deref()).await {
             Ok(user) => {
                 let answer = logged_in(&user);
@@ -218,7 +241,7 @@ impl LoginService {
             }
             Err(Refused::Failed(error)) => Err(error),
             Err(Refused::Unknown) => {
-                if self.hub.failed_login(conn) >= self.logins.per_connection() || self.strict {
+                if self.hub.failed_login(conn) >= self.allowed() {
                     conn.close(CloseCode::UNAUTHENTICATED.0, "the login has failed");
                 }
                 Err(Error::new(Code::Unauthenticated, "nobody is known by these credentials"))
@@ -227,20 +250,17 @@ impl LoginService {
     }
 }
 
-/// The time while the credentials of a session without a user are judged.
-struct Judging<'a>(&'a Connection);
-
-impl<'a> Judging<'a> {
-    fn begin(conn: &'a Connection) -> Self {
-        conn.enter(ConnectionState::Authenticating);
-        Self(conn)
-    }
+/// The time while credentials are judged that were shown on a session.
+struct Judging<'a> {
+    hub: &'a Hub,
+    conn: &'a Connection,
 }
 
 impl Drop for Judging<'_> {
     fn drop(&mut self) {
-        if !self.0.is_authenticated() {
-            self.0.enter(ConnectionState::Connected);
+        self.hub.end_login(self.conn);
+        if !self.conn.is_authenticated() {
+            self.conn.enter(ConnectionState::Connected);
         }
     }
 }
