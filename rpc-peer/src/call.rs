@@ -17,7 +17,7 @@ use trunkline_core::{
 };
 
 use crate::{
-    handle::{CallKind, Handle, Pending, Prepared, Wish},
+    handle::{CallKind, Handle, LATE, Pending, Prepared, Wish},
     trace::TraceContext,
 };
 
@@ -36,6 +36,8 @@ pub struct Call<T, E = Never> {
 struct Exchange {
     pending: Arc<Pending>,
     stage: Stage,
+    method: Cow<'static, str>,
+    timeout: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +61,8 @@ impl<T, E> Call<T, E> {
     /// Gives the call this long, from when it is first polled and also while there is no connection: what its method
     /// says unless set, or else the client's `call_timeout`. The server learns it and drops the method in time; it never
     /// gives a method longer than its own limit.
-    pub fn timeout(self, timeout: Duration) -> Self {
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.exchange.timeout = Some(timeout);
         self.exchange.pending.prepare(|request| {
             request.timeout = Some(timeout);
             request.head.get_or_insert_default().timeout = Some(timeout);
@@ -109,9 +112,9 @@ impl Exchange {
         params: Result<Payload, EncodeError>,
     ) -> Self {
         let request = params
-            .map(|params| Prepared { method, head: None, params, timeout, late_at: None })
+            .map(|params| Prepared { method: method.clone(), head: None, params, timeout, late_at: None })
             .map_err(|error| Error::invalid(format!("the parameters cannot be encoded: {error}")));
-        Self { pending: Pending::new(handle.clone(), kind, request), stage: Stage::Prepared }
+        Self { pending: Pending::new(handle.clone(), kind, request), stage: Stage::Prepared, method, timeout }
     }
 
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Outcome> {
@@ -134,9 +137,18 @@ impl Exchange {
 
     fn understood(&self, outcome: Outcome) -> Outcome {
         match (outcome, self.pending.kind) {
+            (Err(Failure::Rpc(error)), _) if error.message() == LATE => Err(self.late(&error).into()),
             (Err(Failure::Rpc(error)), CallKind::Idempotent) => Err(error.of_idempotent().into()),
             (outcome, _) => outcome,
         }
+    }
+
+    #[cold]
+    fn late(&self, error: &Error) -> Error {
+        let time = self.timeout.unwrap_or(self.pending.handle.call_timeout());
+        let late = Error::new(error.code(), format!("`{}` gave no answer within {time:?}", self.method));
+        let late = if error.maybe_executed() { late.after_execution() } else { late };
+        if self.pending.kind == CallKind::Idempotent { late.of_idempotent() } else { late }
     }
 }
 

@@ -408,10 +408,13 @@ fn fail(wishes: impl IntoIterator<Item = Wish>, error: &Error) {
     }
 }
 
+/// What this end says of a call that is late; the call itself knows which it is, and how long it had.
+pub(crate) const LATE: &str = "no answer within the deadline";
+
 /// The end of a call that was not sent in time.
 #[cold]
 pub(crate) fn late() -> Error {
-    Error::new(Code::DeadlineExceeded, "no answer within the deadline")
+    Error::new(Code::DeadlineExceeded, LATE)
 }
 
 /// What a method is called on the wire, what kind of call it takes, and for how long.

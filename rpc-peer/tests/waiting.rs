@@ -72,8 +72,9 @@ async fn the_time_of_a_call_runs_before_there_is_a_connection() {
     });
     let (usual, begin) = (call(&handle), tokio::time::Instant::now());
     let (usual, own) = futures_util::join!(usual, call(&handle).timeout(SECOND));
-    for error in [usual.unwrap_err(), own.unwrap_err()] {
+    for (error, time) in [(usual.unwrap_err(), "5s"), (own.unwrap_err(), "1s")] {
         assert_eq!((error.code(), error.maybe_executed()), (Code::DeadlineExceeded, false));
+        assert_eq!(error.to_string(), format!("DEADLINE_EXCEEDED: `m` gave no answer within {time}"));
     }
     assert_eq!(begin.elapsed().as_secs(), 5);
     assert!(!work.is_finished());
@@ -98,6 +99,7 @@ async fn the_time_that_was_waited_is_taken_from_what_the_server_is_told() {
     assert_eq!(next_text(&mut peer).await, r#"[3,1,"m",{"t":6000},[]]"#);
     let error = waiting.await.unwrap().unwrap_err();
     assert_eq!((error.code(), error.maybe_executed()), (Code::DeadlineExceeded, true));
+    assert_eq!(error.to_string(), "DEADLINE_EXCEEDED: `m` gave no answer within 10s");
     assert_eq!(begin.elapsed().as_secs(), 6);
 }
 
