@@ -324,6 +324,20 @@ async fn ten_failed_logins_in_a_minute_are_enough_for_who_somebody_says_to_be() 
 }
 
 #[tokio::test]
+async fn another_judge_is_for_those_who_come_after() {
+    let server = builder().build().unwrap();
+    let before = Client::builder("").token("tok-ada").over(server.in_memory()).await.unwrap();
+    server
+        .set_auth(|creds: &Credentials| Ok(creds.token().filter(|token| *token == "new").map(User::new)))
+        .unwrap();
+    assert_eq!(GamesClient::new(&before).whoami().await.unwrap(), "ada");
+    assert!(Client::builder("").token("tok-ada").over(server.in_memory()).await.is_err());
+    assert!(Client::builder("").token("new").over(server.in_memory()).await.is_ok());
+    let open = Server::builder().service(GamesServer::new(Arcade)).build().unwrap();
+    assert!(open.set_auth(judge).is_err());
+}
+
+#[tokio::test]
 async fn an_identity_never_changes() {
     let server = builder().build().unwrap();
     let ada = Client::builder("").token("tok-ada").over(server.in_memory()).await.unwrap();

@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -48,14 +48,21 @@ pub(crate) enum Refused {
 
 /// Who judges credentials on one server.
 pub(crate) struct Logins {
-    auth: Auth,
+    auth: RwLock<Arc<Auth>>,
     allowed: FailedLogins,
     failures: Failures,
 }
 
 impl Logins {
     pub(crate) fn new(auth: Auth, allowed: FailedLogins) -> Self {
-        Self { auth, allowed, failures: Failures::new(allowed.per_minute) }
+        Self { auth: RwLock::new(Arc::new(auth)), allowed, failures: Failures::new(allowed.per_minute) }
+    }
+
+    /// Has another judge from now on.
+    pub(crate) fn set_auth(&self, auth: Auth) {
+        let mut current = self.auth.write().unwrap_or_else(PoisonError::into_inner);
+        let earlier = std::mem::replace(&mut *current, Arc::new(auth));
+        drop((current, earlier));
     }
 
     /// How often logging in may fail on one connection.
@@ -82,8 +89,9 @@ impl Logins {
         if attempt && let Some(wait) = from.iter().filter_map(|source| self.failures.wait(source)).max() {
             return Err(Refused::Throttled(wait));
         }
+        let auth = Arc::clone(&self.auth.read().unwrap_or_else(PoisonError::into_inner));
         // The closure is called within the future, so that its panic is contained as well.
-        let judged = contained("authenticator", async { (self.auth)(creds).await }).await;
+        let judged = contained("authenticator", async { auth(creds).await }).await;
         match judged.and_then(|judged| judged.map_err(|error| unavailable(&error))) {
             Ok(Some(user)) => Ok(user),
             Ok(None) => {

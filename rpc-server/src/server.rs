@@ -15,6 +15,7 @@ use trunkline_peer::{
 
 use crate::{
     admission::{Admission, Admitted, Ticket},
+    auth::{IntoAuth, auth},
     builder::ServerBuilder,
     config::Config,
     contract::Contract,
@@ -91,6 +92,19 @@ impl Server {
     /// If the address cannot be listened on.
     pub async fn run(&self) -> Result<(), Error> {
         self.serve(self.0.config.addr()).await?;
+        Ok(())
+    }
+
+    /// Has another [`crate::Authenticator`], or closure, judge who a client is, from now on: sessions that are there keep their
+    /// users until their logins end, are refreshed, or are [taken back](crate::Audience::revoke).
+    ///
+    /// # Errors
+    ///
+    /// If the server was built without one.
+    pub fn set_auth<Kind>(&self, judge: impl IntoAuth<Kind>) -> Result<(), ConfigError> {
+        let none =
+            || ConfigError("this server was built without `.auth(..)`, so nobody has to log in".to_owned());
+        self.0.logins.as_ref().ok_or_else(none)?.set_auth(auth(judge));
         Ok(())
     }
 
