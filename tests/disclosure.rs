@@ -227,7 +227,7 @@ fn a_refused_url_does_not_tell_what_it_was_refused_for() {
         "ws://ada:CANARY@localhost:1/x",
         "wss://ada:CANARY@localhost",
         "ws://ada:CAN/ARY@localhost",
-        "http://localhost?token=CANARY",
+        "ftp://localhost?token=CANARY",
         "ada:CANARY@localhost",
         "ws://ada:CAN?ARY@localhost",
         "wss://localhost/?token=CANARY#x",
