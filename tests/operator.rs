@@ -381,3 +381,31 @@ async fn no_token_is_in_any_line_at_any_level() {
     assert!(!told.contains("tok-CANARY"), "{told}");
     assert!(!log.text().contains("tok-"), "{}", log.text());
 }
+
+#[tokio::test]
+async fn who_is_turned_away_cannot_fill_the_log_either() {
+    let (log, _logging) = Log::begin(Level::INFO);
+    let auth = |_: &Credentials| -> Result<Option<User>> { Err(Error::unavailable("CANARY: no accounts")) };
+    let addr = serve(&builder().auth(auth).build().unwrap()).await;
+    let knock = async |origin: &str| {
+        let request = format!(
+            "GET / HTTP/1.1\nhost: localhost\nconnection: upgrade\nupgrade: websocket\norigin: {origin}\n\n"
+        );
+        assert!(crate::raw::http(addr, &request).await.starts_with("HTTP/1.1 403"));
+    };
+    for _ in 0..20 {
+        knock("https://evil.example").await;
+    }
+    let lines = |text: &str| log.text().lines().filter(|line| line.contains(text)).count();
+    assert_eq!(lines("https://evil.example"), 1, "{}", log.text());
+    for number in 0..40 {
+        knock(&format!("https://evil{number}.example")).await;
+    }
+    assert_eq!(lines("origin="), 16, "{}", log.text());
+    for _ in 0..5 {
+        let refused = Client::builder(format!("ws://{addr}")).token("tok-CANARY").connect().await;
+        assert!(!format!("{refused:?}").contains("CANARY"), "{refused:?}");
+    }
+    assert_eq!(lines("the authenticator does not work"), 1, "{}", log.text());
+    assert!(!log.text().contains("tok-"), "{}", log.text());
+}

@@ -22,6 +22,7 @@ use crate::{
     hub::Hub,
     info::{Infos, IntoInfo},
     limits::Limits,
+    lines::Lines,
     logins::{FailedLogins, LoginService, Logins},
     origin::Origins,
     proxy::Proxies,
@@ -595,6 +596,7 @@ impl ServerBuilder {
             keep_alive: config.heartbeat.keep_alive(),
             config,
             hub,
+            lines: Lines::default(),
         })))
     }
 

@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use trunkline_core::{Subprotocol, shown};
+use tracing::field;
+use trunkline_core::{Escaped, Subprotocol};
 
 use crate::{
     admission::{Full as NoRoom, Ticket},
@@ -316,9 +317,12 @@ pub(crate) fn check_page(server: &Inner, ends: &Ends, headers: &HeaderMap) -> Re
 
 fn check_host(server: &Inner, headers: &HeaderMap) -> Result<(), Refusal> {
     server.hosts.check(headers).map_err(|bad| {
-        if let BadHost::Unknown(host) = &bad {
+        if let BadHost::Unknown(host) = &bad
+            && let Some(left_out) = server.lines.speak(("host", host))
+        {
             tracing::warn!(
-                host = shown(host, 128),
+                host = %Escaped(host),
+                left_out,
                 "a request for another host was refused: see `.allow_hosts([..])`"
             );
         }
@@ -331,15 +335,20 @@ fn check_origin(server: &Inner, ends: &Ends, headers: &HeaderMap) -> Result<(), 
     let by_proxy = ends.remote.is_some_and(|remote| server.proxies.trusts(remote.ip()));
     let is_proof = by_proxy || server.hosts.are_proof(headers, ends.local);
     let Err(origin) = server.origins.check(headers, is_proof) else { return Ok(()) };
-    let origin = shown(&origin, 128);
+    let Some(left_out) = server.lines.speak(("origin", is_proof, &origin)) else {
+        return Err(Refusal::Origin);
+    };
+    let origin = field::display(Escaped(&origin));
     if is_proof {
         tracing::warn!(
             origin,
+            left_out,
             "a page of another origin was refused: `.allow_origins([..])` would let it in"
         );
     } else {
         tracing::warn!(
             origin,
+            left_out,
             "a page was refused whose host name could be anybody's, as this is a private network: `.allow_hosts([..])` with \
              the server's names would let its own pages in, `.allow_origins([..])` those of others"
         );

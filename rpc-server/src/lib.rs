@@ -22,6 +22,7 @@ mod introspect;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod limits;
+mod lines;
 mod listen;
 mod logins;
 mod meters;

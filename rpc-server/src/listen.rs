@@ -128,7 +128,11 @@ impl Bound {
     }
 
     pub(crate) fn over(server: Server, listener: TcpListener) -> Self {
-        tracing::info!(addr = ?listener.local_addr().ok(), settings = server.config().line(), "the server listens");
+        if server.services().next().is_none() && server.0.router.has_services_only() {
+            tracing::warn!("the server has no services: `.service(..)` on its builder adds them");
+        }
+        let (addr, settings) = (listener.local_addr().ok(), server.config().line());
+        tracing::info!(?addr, version = env!("CARGO_PKG_VERSION"), settings, "the server listens");
         Self { server, listener }
     }
 
@@ -161,7 +165,7 @@ impl Bound {
             };
             match accepted {
                 Ok((stream, addr)) => admit(&self.server.0, stream, addr, &stop),
-                Err(error) => pause(&error).await,
+                Err(error) => pause(&self.server.0, &error).await,
             }
         };
         // Before the sessions are told, so that none begins unnoticed.
@@ -208,14 +212,16 @@ async fn turn_away(server: &Arc<Inner>, listener: &TcpListener) -> Infallible {
                     tasks.spawn(requests(Arc::clone(server), stream, line, stop.clone()));
                 }
             }
-            Err(error) => pause(&error).await,
+            Err(error) => pause(server, &error).await,
         }
     }
 }
 
 /// Waits for what is wrong to get better.
-async fn pause(error: &io::Error) {
-    tracing::warn!(%error, "no connection can be accepted");
+async fn pause(server: &Inner, error: &io::Error) {
+    if let Some(left_out) = server.lines.speak("accept") {
+        tracing::warn!(%error, left_out, "no connection can be accepted");
+    }
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 

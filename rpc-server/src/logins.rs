@@ -26,6 +26,7 @@ use trunkline_peer::{
 use crate::{
     auth::{Auth, Credentials},
     hub::{Hub, LoginTurn},
+    lines::Lines,
     meters::{self, Judged},
 };
 
@@ -51,11 +52,17 @@ pub(crate) struct Logins {
     auth: RwLock<Arc<Auth>>,
     allowed: FailedLogins,
     failures: Failures,
+    lines: Lines,
 }
 
 impl Logins {
     pub(crate) fn new(auth: Auth, allowed: FailedLogins) -> Self {
-        Self { auth: RwLock::new(Arc::new(auth)), allowed, failures: Failures::new(allowed.per_minute) }
+        Self {
+            auth: RwLock::new(Arc::new(auth)),
+            allowed,
+            failures: Failures::new(allowed.per_minute),
+            lines: Lines::default(),
+        }
     }
 
     /// Has another judge from now on.
@@ -101,7 +108,10 @@ impl Logins {
                 Err(Refused::Unknown)
             }
             Err(error) => {
-                tracing::warn!(error = causes(&error), "the authenticator does not work");
+                let error_text = causes(&error);
+                if let Some(left_out) = self.lines.speak(&error_text) {
+                    tracing::warn!(error = error_text, left_out, "the authenticator does not work");
+                }
                 Err(Refused::Failed(error))
             }
         }

@@ -22,6 +22,7 @@ use crate::{
     files::Files,
     hosts::Hosts,
     hub::Hub,
+    lines::Lines,
     listen::{Bound, Serve, ServeError},
     logins::Logins,
     origin::Origins,
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) keep_alive: KeepAlive,
     pub(crate) stop: watch::Sender<Stop>,
     pub(crate) hub: Hub,
+    pub(crate) lines: Lines,
     /// Where the numbers of the process are served.
     #[cfg(feature = "prometheus")]
     pub(crate) metrics_path: Option<String>,
