@@ -145,8 +145,16 @@ fn compat(
     let old = read(old)?;
     let new = new.map_or_else(|| Ok(describe()), read)?;
     let report = compare(&old, &new);
-    write!(out, "{report}").map_err(Failure::Print)?;
+    printed(write!(out, "{report}"))?;
     Ok(if report.is_breaking() { NO } else { YES })
+}
+
+/// Whoever reads may have read enough, as `head` does: that is no failure.
+fn printed(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
+        _ => Ok(()),
+    }
 }
 
 fn read(path: &Path) -> Result<Description, Failure> {
@@ -159,16 +167,15 @@ impl Outputs {
         let files = self.files(description)?;
         for path in self.obsolete(&files)? {
             fs::remove_file(&path).map_err(|error| Failure::File(path.clone(), error))?;
-            writeln!(out, "removed {}", path.display()).map_err(Failure::Print)?;
+            printed(writeln!(out, "removed {}", path.display()))?;
         }
         for file in files {
             let state = file.write().map_err(|error| Failure::File(file.path.clone(), error))?;
             let path = file.path.display();
-            match state {
+            printed(match state {
                 State::Current => writeln!(out, "{path} is current"),
                 State::Missing | State::Stale(_) => writeln!(out, "wrote {path}"),
-            }
-            .map_err(Failure::Print)?;
+            })?;
         }
         Ok(YES)
     }
@@ -178,7 +185,7 @@ impl Outputs {
         let mut answer = YES;
         let mut say = |is_current: bool, text: String| {
             answer = if is_current { answer } else { NO };
-            writeln!(out, "{text}").map_err(Failure::Print)
+            printed(writeln!(out, "{text}"))
         };
         for path in self.obsolete(&files)? {
             say(false, format!("{} is of a type that is gone", path.display()))?;
@@ -193,7 +200,7 @@ impl Outputs {
             }
         }
         if answer == NO {
-            writeln!(out, "generate again, without --check").map_err(Failure::Print)?;
+            printed(writeln!(out, "generate again, without --check"))?;
         }
         Ok(answer)
     }

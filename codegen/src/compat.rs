@@ -25,7 +25,10 @@ use std::{
     fmt,
 };
 
-use trunkline_core::{Description, MethodDescription, ParamDescription, ServiceDescription, TypeDescription};
+use trunkline_core::{
+    Description, MethodDescription, ParamDescription, RateLimitDescription, ServiceDescription,
+    TypeDescription,
+};
 
 use self::diff::{Direction, Types};
 
@@ -142,6 +145,13 @@ fn unexplained(service: &ServiceDescription, old: &Description, new: &Descriptio
             "the hash changed, though nothing was found that clients would notice: generate again to be sure"
                 .to_owned(),
     })
+}
+
+/// A limit as one reads it.
+fn rate(limit: &RateLimitDescription) -> String {
+    let RateLimitDescription { limit, period_ms, per, disconnect } = limit;
+    let end = if *disconnect { ", which closes the connection" } else { "" };
+    format!("{limit} calls in {period_ms} ms per {per}{end}")
 }
 
 struct Comparison<'a> {
@@ -314,13 +324,16 @@ impl Comparison<'_> {
             );
         }
         if old.timeout_ms != new.timeout_ms {
-            let time = |ms: Option<u64>| {
-                ms.map_or("as long as the server's calls may".to_owned(), |ms| format!("{ms} ms"))
-            };
-            self.notes(at, format!("may take {}, before {}", time(new.timeout_ms), time(old.timeout_ms)));
+            let time = |ms: Option<u64>| ms.map_or("the server's".to_owned(), |ms| format!("{ms} ms"));
+            self.notes(
+                at,
+                format!("its timeout is {}, before {}", time(new.timeout_ms), time(old.timeout_ms)),
+            );
         }
         if old.rate_limit != new.rate_limit {
-            self.notes(at, "the rate limit changed");
+            let rate = |limit: &Option<RateLimitDescription>| limit.as_ref().map_or("none".to_owned(), rate);
+            let (new, old) = (rate(&new.rate_limit), rate(&old.rate_limit));
+            self.notes(at, format!("its rate limit is {new}, before {old}"));
         }
     }
 

@@ -208,3 +208,25 @@ fn help_is_an_answer() {
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(out.contains("--json-schema <FOLDER>") && out.contains("compat"), "{out}");
 }
+
+#[test]
+fn a_reader_who_has_read_enough_changes_no_answer() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let folder = Folder::new("closed");
+    let described = Services::describe(|rpc| rpc.service::<old::ChatClient>());
+    fs::write(folder.0.join("old.json"), json(&described)).unwrap();
+    let args = ["rpc".into(), "compat".into(), folder.0.join("old.json").into_os_string()];
+    let mut err = Vec::new();
+    let describe = || Services::describe(|rpc| rpc.service::<new::ChatClient>());
+    assert_eq!((run(args, describe, &mut Closed, &mut err), err), (NO, Vec::new()));
+}

@@ -594,17 +594,17 @@ fn every_attribute_of_a_method_counts() {
             "! Chat.say: may fail with a `Failed` now, and had no typed errors before",
         ),
         (error(&["A"]), plain.clone(), "+ Chat.say: has no typed errors any more"),
-        (limit(5), limit(6), "* Chat.say: the rate limit changed"),
+        (
+            limit(5),
+            limit(6),
+            "* Chat.say: its rate limit is 6 calls in 1000 ms per user, before 5 calls in 1000 ms per user",
+        ),
         (
             json!([{ "requires": "is(\"a\")" }]),
             plain.clone(),
             "* Chat.say: is guarded by no guard, before by `is(\"a\")`",
         ),
-        (
-            json!([{ "timeout_ms": 5 }]),
-            plain.clone(),
-            "* Chat.say: may take as long as the server's calls may, before 5 ms",
-        ),
+        (json!([{ "timeout_ms": 5 }]), plain.clone(), "* Chat.say: its timeout is the server's, before 5 ms"),
         (plain.clone(), json!([{ "docs": "Says." }]), "* Chat.say: the documentation changed"),
         (plain.clone(), json!([{ "deprecated": "" }]), "* Chat.say: is deprecated"),
         (plain.clone(), json!([{ "deprecated": "use `b`" }]), "* Chat.say: is deprecated: use `b`"),
