@@ -286,6 +286,11 @@ impl Router {
         self.services.iter().map(|service| service.schema())
     }
 
+    /// Whether nothing was registered, and nobody takes messages that no service takes.
+    pub fn has_services_only(&self) -> bool {
+        self.registered.load().is_empty() && self.untyped.is_none()
+    }
+
     /// Whether `conn` has to log in before it may call anything but public methods.
     pub(crate) fn wants_login(&self, conn: &Connection) -> bool {
         self.requires_login && conn.user().is_none()
