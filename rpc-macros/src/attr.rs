@@ -170,7 +170,8 @@ impl ArgKeys {
     /// Takes our attributes out of `attrs`.
     pub(crate) fn take(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> Self {
         let mut keys = Self::default();
-        for attr in attrs.extract_if(.., |attr| is_one_of(attr, Self::KNOWN) || is_one_of(attr, Self::LATER)) {
+        for attr in attrs.extract_if(.., |attr| is_one_of(attr, Self::KNOWN) || is_one_of(attr, Self::LATER))
+        {
             let read = keys.read(&attr);
             errors.take(read);
         }
