@@ -230,7 +230,7 @@ fn a_refused_url_does_not_tell_what_it_was_refused_for() {
         "ftp://localhost?token=CANARY",
         "ada:CANARY@localhost",
         "ws://ada:CAN?ARY@localhost",
-        "wss://localhost/?token=CANARY#x",
+        "ftp://localhost/?token=CANARY#x",
     ] {
         let builder = Client::builder(url);
         let shown = format!("{builder:?}");

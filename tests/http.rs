@@ -150,10 +150,14 @@ async fn a_client_says_why_it_does_not_connect() {
     );
     assert!(Client::builder(format!("http://{addr}/rpc")).connect().await.is_ok());
     for (url, text) in [
-        ("ftp://x", "it must begin with `ws://`"),
-        ("https://x", "TLS is not available in this version"),
-        ("wss://x", "TLS is not available in this version"),
-        ("localhost:8080", "it must begin with `ws://`"),
+        ("ftp://x", "it must begin with `ws://` or `wss://`"),
+        #[cfg(not(feature = "tls"))]
+        ("https://x", "TLS needs the feature `tls`"),
+        #[cfg(not(feature = "tls"))]
+        ("wss://x", "TLS needs the feature `tls`"),
+        #[cfg(feature = "tls")]
+        ("wss://x:port", "the port is a number"),
+        ("localhost:8080", "it must begin with `ws://` or `wss://`"),
         ("ws://me:secret@x", "credentials do not belong into the URL"),
     ] {
         let error = Client::builder(url).connect().await.unwrap_err();

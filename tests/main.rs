@@ -28,3 +28,6 @@ mod raw;
 mod settings;
 mod shutdown;
 mod states;
+mod threats;
+#[cfg(feature = "tls")]
+mod tls;

@@ -100,6 +100,11 @@ impl Raw {
         self.0.get_mut().write_all(bytes).await.unwrap();
     }
 
+    /// One byte below the WebSocket, if the peer still takes it.
+    pub(crate) async fn drip(&mut self, byte: u8) {
+        let _ = self.0.get_mut().write_all(&[byte]).await;
+    }
+
     /// The next text that is not a ping, or how the connection ended.
     pub(crate) async fn receive(&mut self) -> Result<String, End> {
         loop {

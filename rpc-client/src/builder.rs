@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use trunkline_core::{Codec, ConfigError, Hello, KeepAlive, SessionConfig};
 use trunkline_peer::{TraceContext, TraceSource, Transport};
 
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 use crate::{
     client::Client,
     dial::{self, Url},
@@ -24,6 +26,8 @@ pub struct ClientBuilder {
     pub(crate) config: SessionConfig,
     pub(crate) call_timeout: Duration,
     pub(crate) connect_timeout: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Tls,
     pub(crate) on_state: Option<OnState>,
     pub(crate) trace: Option<Arc<TraceSource>>,
 }
@@ -39,6 +43,8 @@ impl ClientBuilder {
             call_timeout: config.call_timeout,
             config,
             connect_timeout: Duration::from_secs(10),
+            #[cfg(feature = "tls")]
+            tls: Tls::default(),
             on_state: None,
             trace: None,
         }
@@ -88,6 +94,22 @@ impl ClientBuilder {
     /// With OpenTelemetry, the closure turns the context of the current span into a [`TraceContext`]: `docs/operations.md` has it.
     pub fn trace(mut self, context: impl Fn() -> Option<TraceContext> + Send + Sync + 'static) -> Self {
         self.trace = Some(Arc::new(context));
+        self
+    }
+
+    /// Trusts these certificates too, in PEM, beside those that the platform does: what `wss://` needs for a server with a
+    /// certificate of your own.
+    #[cfg(feature = "tls")]
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.add_roots(pem.into());
+        self
+    }
+
+    /// Shows this certificate, together with those between it and its root, to a server that asks for one over `wss://`. Both
+    /// are in PEM.
+    #[cfg(feature = "tls")]
+    pub fn client_certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.tls.set_identity(certificate.into(), key.into());
         self
     }
 
@@ -175,6 +197,8 @@ impl ClientBuilder {
     /// Refuses what cannot work.
     fn check(&self) -> Result<(), ConnectError> {
         self.config.check()?;
+        #[cfg(feature = "tls")]
+        self.tls.check()?;
         let zero = [(self.call_timeout, "call_timeout"), (self.connect_timeout, "connect_timeout")];
         if let Some((_, name)) = zero.into_iter().find(|(duration, _)| duration.is_zero()) {
             return Err(ConfigError(format!("{name} must be more than zero")).into());

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_acc
 use trunkline_core::{AwaitWelcome, CloseCode, CloseReason, Link, Packet, Protocol, Subprotocol};
 use trunkline_peer::{ConnectionState, End, Transport, WebSocket, hang_up, now};
 
-use crate::{builder::ClientBuilder, error::ConnectError, line::Line};
+use crate::{builder::ClientBuilder, error::ConnectError, line::Line, socket::Socket};
 
 /// The largest head of an answer.
 const MAX_HEAD: usize = 16 << 10;
@@ -22,6 +22,7 @@ const MAX_HEAD: usize = 16 << 10;
 pub(crate) struct Url {
     host: String,
     port: u16,
+    is_secure: bool,
     /// What the `Host` header says.
     authority: String,
     path: String,
@@ -30,29 +31,35 @@ pub(crate) struct Url {
 impl Url {
     pub(crate) fn parse(url: &str) -> Result<Self, ConnectError> {
         let refuse = |reason| ConnectError::Url { url: shown(url), reason };
-        let uri: http::Uri = url.parse().map_err(|_| refuse("write it as `ws://host:port/path`"))?;
-        match uri.scheme_str() {
+        let uri: http::Uri = url.parse().map_err(|_| refuse("write it as `wss://host:port/path`"))?;
+        let is_secure = match uri.scheme_str() {
             // As in browsers, where `new WebSocket` takes both.
-            Some("ws" | "http") => {}
+            Some("ws" | "http") => false,
+            Some("wss" | "https") if cfg!(feature = "tls") => true,
             Some("wss" | "https") => {
-                return Err(refuse(
-                    "TLS is not available in this version: put a proxy before it and use `ws://`",
-                ));
+                return Err(refuse("TLS needs the feature `tls` of the crate `trunkline`"));
             }
-            _ => return Err(refuse("it must begin with `ws://` or `http://`")),
-        }
+            _ => return Err(refuse("it must begin with `ws://` or `wss://`")),
+        };
         let authority = uri.authority().ok_or_else(|| refuse("the host is missing"))?;
         if authority.as_str().contains('@') {
             return Err(refuse("credentials do not belong into the URL: use `.token(..)`"));
         }
         let after_host = authority.as_str().get(authority.host().len()..).unwrap_or_default();
         let port = match after_host.strip_prefix(':') {
-            None | Some("") => 80,
+            None | Some("") => {
+                if is_secure {
+                    443
+                } else {
+                    80
+                }
+            }
             Some(port) => port.parse().map_err(|_| refuse("the port is a number up to 65535"))?,
         };
         Ok(Self {
             host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
             port,
+            is_secure,
             authority: authority.to_string(),
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         })
@@ -84,7 +91,7 @@ pub(crate) async fn connect(
     builder: &ClientBuilder,
     url: &Url,
     line: &Line,
-) -> Result<Joined<WebSocket<TcpStream>>, ConnectError> {
+) -> Result<Joined<WebSocket<Socket>>, ConnectError> {
     line.reached(async {
         within(builder.connect_timeout, async { login(builder, dial(builder, url).await?, line).await })
             .await
@@ -111,15 +118,31 @@ pub(crate) async fn within<T>(
 }
 
 /// Opens a WebSocket.
-async fn dial(builder: &ClientBuilder, url: &Url) -> Result<WebSocket<TcpStream>, ConnectError> {
-    let mut stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
+async fn dial(builder: &ClientBuilder, url: &Url) -> Result<WebSocket<Socket>, ConnectError> {
+    let stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
     // What is sent is gathered already; a delay would only add to it.
     stream.set_nodelay(true)?;
+    let mut stream = secured(builder, url, stream).await?;
     let subprotocol = Subprotocol::native(builder.codec).name();
     let key = generate_key();
     stream.write_all(&request(builder, url, subprotocol, &key)).await?;
     let read = response(&mut stream, subprotocol, &key).await?;
     Ok(WebSocket::new(End::Client, stream, &read, builder.config.max_packet as usize).await)
+}
+
+#[cfg(feature = "tls")]
+async fn secured(builder: &ClientBuilder, url: &Url, stream: TcpStream) -> Result<Socket, ConnectError> {
+    match url.is_secure {
+        true => Ok(Socket::Tls(Box::new(builder.tls.connect(&url.host, stream).await?))),
+        false => Ok(Socket::Plain(stream)),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unused_async, reason = "as with TLS")]
+async fn secured(_: &ClientBuilder, url: &Url, stream: TcpStream) -> Result<Socket, ConnectError> {
+    debug_assert!(!url.is_secure, "such a URL is refused");
+    Ok(Socket::Plain(stream))
 }
 
 fn request(builder: &ClientBuilder, url: &Url, subprotocol: &str, key: &str) -> Vec<u8> {
@@ -136,7 +159,7 @@ fn request(builder: &ClientBuilder, url: &Url, subprotocol: &str, key: &str) -> 
 }
 
 /// Reads the answer to the request; gives what was read beyond it.
-async fn response(stream: &mut TcpStream, subprotocol: &str, key: &str) -> Result<Vec<u8>, ConnectError> {
+async fn response(stream: &mut Socket, subprotocol: &str, key: &str) -> Result<Vec<u8>, ConnectError> {
     let mut bytes = Vec::with_capacity(1024);
     loop {
         if stream.read_buf(&mut bytes).await? == 0 {

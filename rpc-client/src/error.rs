@@ -32,6 +32,15 @@ pub enum ConnectError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no secure connection: the server's certificate is not trusted, or is not for this host, or the server did not
+    /// trust that of the client.
+    #[error("there is no secure connection to the server{}", at(url))]
+    Tls {
+        /// The URL, without what may be secret.
+        url: String,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// The server did not answer in time.
     #[error("no connection within {} seconds", .0.as_secs_f32())]
     Timeout(Duration),
@@ -90,6 +99,7 @@ impl ConnectError {
     pub(crate) fn at(self, url: String) -> Self {
         match self {
             Self::Io { source, .. } => Self::Io { url, source },
+            Self::Tls { source, .. } => Self::Tls { url, source },
             Self::Refused { status, text, .. } => Self::Refused { url, status, text },
             other => other,
         }
@@ -120,6 +130,13 @@ impl From<TransportError> for ConnectError {
             TransportError::Peer(error) => Self::Protocol(error),
             TransportError::Io(error) => error.into(),
         }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl ConnectError {
+    pub(crate) fn tls(source: io::Error) -> Self {
+        Self::Tls { url: String::new(), source }
     }
 }
 

@@ -9,6 +9,9 @@ mod dial;
 mod error;
 mod line;
 mod login;
+mod socket;
+#[cfg(feature = "tls")]
+mod tls;
 mod token;
 
 pub use builder::ClientBuilder;

@@ -15,6 +15,7 @@ use trunkline_core::{CloseCode, CloseReason, Code, Error};
 
 use crate::{
     attr::{AttrKey, AttrName, Attrs},
+    certificate::PeerCertificate,
     handle::{AsHandle, Handle, Wish},
     link::{LinkError, LinkEvent},
     state::{ConnectionState, States},
@@ -41,6 +42,7 @@ pub struct PeerInfo {
     headers: Box<[(HeaderName, Box<str>)]>,
     /// Whether the session is gone with the request that it came in.
     once: bool,
+    certificate: Option<Arc<PeerCertificate>>,
 }
 
 impl PeerInfo {
@@ -85,6 +87,18 @@ impl PeerInfo {
     /// Whether there is a connection that lasts, and not only a request.
     pub fn has_connection(&self) -> bool {
         !self.once
+    }
+
+    /// Adds the certificate that the peer has shown, once it is verified.
+    #[must_use]
+    pub fn certificate(mut self, certificate: impl Into<Arc<PeerCertificate>>) -> Self {
+        self.certificate = Some(certificate.into());
+        self
+    }
+
+    /// The certificate that the peer has shown, which is verified.
+    pub fn peer_certificate(&self) -> Option<&PeerCertificate> {
+        self.certificate.as_deref()
     }
 
     /// Where the peer is.

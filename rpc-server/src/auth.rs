@@ -4,7 +4,7 @@ use std::{fmt, future::Future, sync::Arc};
 
 use serde_json::{Map, Value};
 use trunkline_core::Error;
-use trunkline_peer::{BoxFuture, PeerInfo, User};
+use trunkline_peer::{BoxFuture, PeerCertificate, PeerInfo, User};
 
 /// What a client shows to prove who it is: in the hello, in a call of `rpc.login` or `rpc.refresh`, and in the HTTP request
 /// before all that. Its `Debug` form tells no secret.
@@ -43,6 +43,12 @@ impl Credentials {
     /// the requests of every page, so they prove nothing.
     pub fn header(&self, name: &str) -> Option<&str> {
         if name.eq_ignore_ascii_case("cookie") { None } else { self.peer.header(name) }
+    }
+
+    /// The certificate that the client has shown in the TLS handshake, which was verified there: see
+    /// [`Tls::client_roots_file`](crate::Tls::client_roots_file).
+    pub fn peer_certificate(&self) -> Option<&PeerCertificate> {
+        self.peer.peer_certificate()
     }
 
     /// What else is known of the peer, such as its address.

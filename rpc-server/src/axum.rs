@@ -11,7 +11,6 @@ use ::axum::{
 use ::http::HeaderMap;
 use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
 use tokio::net::TcpStream;
-use trunkline_peer::PeerInfo;
 
 use crate::{
     http::{self, Door, Ends, Line, Upgrade},
@@ -78,15 +77,14 @@ impl Server {
             true if *self.0.stop.borrow() != Stop::Never => Door::Closing,
             true => self.0.admission.accept(None).map_or_else(Door::Full, Door::Open),
         };
-        Line::new(Ends { remote, local }, door)
+        Line::new(Ends { remote, local, ..Ends::default() }, door)
     }
 
     /// Speaks to the peer, once axum has sent the answer.
     async fn upgraded(self, upgrade: Upgrade) {
-        let Upgrade { on_upgrade, headers, subprotocol, client, ticket } = upgrade;
+        let Upgrade { on_upgrade, peer, subprotocol, ticket } = upgrade;
         let timeout = self.0.config.limits.upgrade_timeout;
         let Ok(Ok(upgraded)) = tokio::time::timeout(timeout, on_upgrade).await else { return };
-        let peer = client.map_or_else(PeerInfo::local, PeerInfo::new).headers(&headers);
         let arrival = Arrival { peer, subprotocol, user: None };
         // What goes wrong was told to the peer, and to the hooks.
         let _ = match downcast::<TokioIo<TcpStream>>(upgraded) {

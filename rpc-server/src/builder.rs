@@ -11,6 +11,8 @@ use trunkline_peer::{
 
 #[cfg(feature = "introspect")]
 use crate::introspect::{Introspection, introspected};
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 use crate::{
     admission::Admission,
     auth::{Auth, IntoAuth, auth},
@@ -40,6 +42,8 @@ pub struct ServerBuilder {
     info: Option<LoadInfo>,
     hooks: Hooks,
     files: Option<Files>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     json_rpc: bool,
     post: bool,
     config: Option<Config>,
@@ -118,6 +122,8 @@ impl ServerBuilder {
             info: None,
             hooks: Hooks::default(),
             files: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             json_rpc: true,
             post: true,
             config: None,
@@ -319,6 +325,14 @@ impl ServerBuilder {
     pub fn trusted_proxies<'a>(self, networks: impl IntoIterator<Item = &'a str>) -> Self {
         let networks = texts(networks);
         self.change(move |config| config.trusted_proxies.extend(networks))
+    }
+
+    /// Speaks TLS on every connection that this server listens for: `https` and `wss`. It takes the place of the files in the
+    /// configuration.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// Takes connections on this path only, and answers 404 on others: any path is taken unless set.
@@ -549,6 +563,16 @@ impl ServerBuilder {
             tracing::warn!("a panic in one method ends this whole process: build with `panic = \"unwind\"`");
         }
         let limits = &config.limits;
+        #[cfg(feature = "tls")]
+        let tls = self.tls.map_or_else(|| tls_of(&config), |tls| Ok(Some(tls)))?;
+        #[cfg(feature = "tls")]
+        tls.as_ref().map_or(Ok(()), Tls::check)?;
+        #[cfg(not(feature = "tls"))]
+        if config.has_tls() {
+            return Err(ConfigError(
+                "tls_certificate_file needs the feature `tls` of the crate `trunkline`".to_owned(),
+            ));
+        }
         let mut origins = Origins::default();
         config.allow_origins.iter().try_for_each(|origin| origins.allow(origin)).map_err(ConfigError)?;
         let mut hosts = Hosts::default();
@@ -593,6 +617,8 @@ impl ServerBuilder {
             json_rpc: self.json_rpc,
             post: self.post,
             files: self.files,
+            #[cfg(feature = "tls")]
+            tls,
             keep_alive: config.heartbeat.keep_alive(),
             config,
             hub,
@@ -617,6 +643,20 @@ impl ServerBuilder {
 
 fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     texts.into_iter().map(str::to_owned).collect()
+}
+
+/// TLS as the configuration has it.
+#[cfg(feature = "tls")]
+fn tls_of(config: &Config) -> Result<Option<Tls>, ConfigError> {
+    let tls = match (&config.tls_certificate_file, &config.tls_key_file) {
+        (Some(certificate), Some(key)) => Tls::files(certificate, key),
+        (None, None) if !config.has_tls() => return Ok(None),
+        _ => return Err(ConfigError("TLS needs tls_certificate_file and tls_key_file".to_owned())),
+    };
+    Ok(Some(match &config.tls_client_roots_file {
+        Some(roots) => tls.client_roots_file(roots),
+        None => tls,
+    }))
 }
 
 fn traffic_limits(limits: &Limits) -> TrafficLimits {

@@ -207,6 +207,12 @@ impl Config {
         self.limits.check()
     }
 
+    /// Whether anything of TLS is set.
+    pub(crate) fn has_tls(&self) -> bool {
+        let files = [&self.tls_certificate_file, &self.tls_key_file, &self.tls_client_roots_file];
+        files.into_iter().any(Option::is_some)
+    }
+
     /// The configuration in one line, for the log.
     pub(crate) fn line(&self) -> String {
         let values: Vec<String> =

@@ -13,6 +13,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::field;
 use trunkline_core::{Escaped, Subprotocol};
+use trunkline_peer::{PeerCertificate, PeerInfo};
 
 use crate::{
     admission::{Full as NoRoom, Ticket},
@@ -35,11 +36,13 @@ pub(crate) struct Line {
     door: Mutex<Door>,
 }
 
-/// The addresses of a connection, as far as they are known.
-#[derive(Debug, Clone, Copy, Default)]
+/// Who is at the two ends of a connection, as far as that is known.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ends {
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) local: Option<IpAddr>,
+    /// What the client has shown in the TLS handshake.
+    pub(crate) certificate: Option<Arc<PeerCertificate>>,
 }
 
 /// Whether a request may be upgraded.
@@ -58,6 +61,15 @@ impl Ends {
     /// Where the client is that a request with these headers comes from.
     pub(crate) fn client(&self, server: &Inner, headers: &HeaderMap) -> Option<SocketAddr> {
         Some(server.proxies.client(self.remote?, headers))
+    }
+
+    /// Who the client is that a request with these headers comes from.
+    pub(crate) fn peer(&self, server: &Inner, headers: &HeaderMap) -> PeerInfo {
+        let peer = self.client(server, headers).map_or_else(PeerInfo::local, PeerInfo::new).headers(headers);
+        match &self.certificate {
+            Some(certificate) => peer.certificate(Arc::clone(certificate)),
+            None => peer,
+        }
     }
 }
 
@@ -95,10 +107,8 @@ impl Line {
 /// A request that has been answered with 101.
 pub(crate) struct Upgrade {
     pub(crate) on_upgrade: OnUpgrade,
-    pub(crate) headers: HeaderMap,
+    pub(crate) peer: PeerInfo,
     pub(crate) subprotocol: Option<Subprotocol>,
-    /// Where the client is.
-    pub(crate) client: Option<SocketAddr>,
     pub(crate) ticket: Ticket,
 }
 
@@ -168,10 +178,10 @@ pub(crate) async fn answer_ours<B: RequestBody>(
         }
         Ok(accepted) => {
             let on_upgrade = hyper::upgrade::on(&mut request);
-            let headers = std::mem::take(request.headers_mut());
+            let peer = line.ends.peer(server, request.headers());
             let answer = accepted.answer();
-            let Accepted { subprotocol, client, ticket, .. } = accepted;
-            (answer, Some(Upgrade { on_upgrade, headers, subprotocol, client, ticket }))
+            let Accepted { subprotocol, ticket, .. } = accepted;
+            (answer, Some(Upgrade { on_upgrade, peer, subprotocol, ticket }))
         }
     }
 }
@@ -181,7 +191,6 @@ struct Accepted {
     /// The proof that the request was understood.
     accept: String,
     subprotocol: Option<Subprotocol>,
-    client: Option<SocketAddr>,
     ticket: Ticket,
 }
 
@@ -304,9 +313,8 @@ fn check_upgrade<B>(server: &Inner, line: &Line, request: &Request<B>) -> Result
     }
     let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or(Refusal::Key)?;
     let (accept, subprotocol) = (derive_accept_key(key.as_bytes()), choose(headers)?);
-    let client = line.ends.client(server, headers);
-    let ticket = line.enter(client.map(|client| client.ip()))?;
-    Ok(Accepted { accept, subprotocol, client, ticket })
+    let ticket = line.enter(line.ends.client(server, headers).map(|client| client.ip()))?;
+    Ok(Accepted { accept, subprotocol, ticket })
 }
 
 /// Whether a request is for this server, and from a page that may send it.

@@ -34,6 +34,8 @@ mod proxy;
 mod server;
 mod session;
 mod shutdown;
+#[cfg(feature = "tls")]
+mod tls;
 mod users;
 
 pub use auth::{Authenticator, ByClosure, ByFuture, ByTrait, Credentials, IntoAuth};
@@ -49,3 +51,5 @@ pub use jwt::{Jwt, JwtKey};
 pub use limits::Limits;
 pub use listen::{Bound, Serve, ServeError};
 pub use server::Server;
+#[cfg(feature = "tls")]
+pub use tls::Tls;

@@ -16,15 +16,19 @@ use std::{
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, ToSocketAddrs},
     sync::watch,
     task::JoinSet,
 };
+#[cfg(feature = "tls")]
+use tokio_rustls::server::TlsStream;
 use trunkline_core::{CloseReason, Code, Error};
-use trunkline_peer::{End, PeerInfo, WebSocket};
+use trunkline_peer::{End, WebSocket};
 
 use crate::{
     admission::Admitted,
+    config::is_private,
     http::{self, Door, Ends, Line, Upgrade},
     meters::{Measured, Phase},
     server::{Inner, Server},
@@ -38,6 +42,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const TURNED_AWAY_AT_ONCE: usize = 256;
 /// The longest that a timer need wait.
 const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// What a connection is made of, secure or not.
+trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket for S {}
 
 /// Why a server does not serve, or not this connection.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +140,7 @@ impl Bound {
         if server.services().next().is_none() && server.0.router.has_services_only() {
             tracing::warn!("the server has no services: `.service(..)` on its builder adds them");
         }
+        warn_if_open(&server, &listener);
         let (addr, settings) = (listener.local_addr().ok(), server.config().line());
         tracing::info!(?addr, version = env!("CARGO_PKG_VERSION"), settings, "the server listens");
         Self { server, listener }
@@ -157,8 +167,10 @@ impl Bound {
         let mut signal = pin!(signal);
         let stop = watch::Sender::new(Stop::Never);
         let mut server_stop = self.server.0.stop.subscribe();
+        let mut fresh = pin!(keep_fresh(&self.server.0));
         let how = loop {
             let accepted = tokio::select! {
+                never = &mut fresh => match never {},
                 () = &mut signal => break Stop::Gracefully,
                 stop = server_stop.wait_for(|stop| *stop != Stop::Never) => break stop.map_or(Stop::Now, |stop| *stop),
                 accepted = self.listener.accept() => accepted,
@@ -177,25 +189,91 @@ impl Bound {
     }
 }
 
+/// Says what an operator may not have meant: a server that everybody reaches, and everybody on the way can read.
+fn warn_if_open(server: &Server, listener: &TcpListener) {
+    let is_private = listener.local_addr().is_ok_and(|addr| is_private(addr.ip()));
+    if !is_private && !server.0.has_tls() && server.config().trusted_proxies.is_empty() {
+        tracing::warn!(
+            "tokens and calls can be read on their way: use TLS (`.tls(..)`), or a proxy that does, and name it \
+             (`.trusted_proxies([..])`)"
+        );
+    }
+}
+
+/// Looks for new certificates from time to time.
+#[cfg(feature = "tls")]
+async fn keep_fresh(server: &Inner) -> Infallible {
+    match &server.tls {
+        Some(tls) => tls.keep_fresh().await,
+        None => pending().await,
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+async fn keep_fresh(_: &Inner) -> Infallible {
+    pending().await
+}
+
 /// Serves a connection if there is room for it, and else tells some that there is none.
 fn admit(server: &Arc<Inner>, stream: TcpStream, addr: SocketAddr, stop: &watch::Sender<Stop>) {
     let address = (!server.proxies.trusts(addr.ip())).then(|| addr.ip());
     let full = match server.admission.accept(address) {
         Ok(ticket) => {
-            let line = Line::new(ends(&stream, addr), Door::Open(ticket));
-            tokio::spawn(connection(Arc::clone(server), stream, line, stop.subscribe()));
+            tokio::spawn(serve(Arc::clone(server), stream, addr, Door::Open(ticket), stop.subscribe()));
             return;
         }
         Err(full) => full,
     };
     let Some(told) = server.admission.tell() else { return };
     tracing::debug!(%addr, ?full, "there is no room for a connection");
-    let line = Line::new(ends(&stream, addr), Door::Full(full));
     let (server, stop) = (Arc::clone(server), stop.subscribe());
     tokio::spawn(async move {
-        let _told = told;
-        requests(server, stream, line, stop).await
+        serve(server, stream, addr, Door::Full(full), stop).await;
+        drop(told);
     });
+}
+
+/// Serves one TCP connection, with TLS if this server has it.
+async fn serve(
+    server: Arc<Inner>,
+    stream: TcpStream,
+    addr: SocketAddr,
+    door: Door,
+    stop: watch::Receiver<Stop>,
+) {
+    // What is sent is gathered already; a delay would only add to it.
+    let _ = stream.set_nodelay(true);
+    let ends = ends(&stream, addr);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &server.tls {
+        // Boxed, so that the memory of the handshake does not stay with the session.
+        let accepted = Box::pin(async {
+            tokio::select! {
+                _ = stopped(stop.clone()) => None,
+                accepted = secured(&server, tls, stream) => accepted,
+            }
+        });
+        let Some(stream) = accepted.await else { return };
+        let certificate = crate::tls::peer_certificate(&stream).map(Arc::new);
+        return connection(Arc::clone(&server), stream, Line::new(Ends { certificate, ..ends }, door), stop)
+            .await;
+    }
+    connection(server, stream, Line::new(ends, door), stop).await;
+}
+
+#[cfg(feature = "tls")]
+async fn secured(server: &Inner, tls: &crate::tls::Tls, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    match tokio::time::timeout(server.config.limits.tls_timeout, tls.accept(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a TLS handshake has failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!("a TLS handshake took too long");
+            None
+        }
+    }
 }
 
 /// Answers requests while sessions end: that the server lives, that it is not ready, and that nobody is let in.
@@ -208,8 +286,7 @@ async fn turn_away(server: &Arc<Inner>, listener: &TcpListener) -> Infallible {
             Ok((stream, addr)) => {
                 while tasks.try_join_next().is_some() {}
                 if tasks.len() < TURNED_AWAY_AT_ONCE {
-                    let line = Line::new(ends(&stream, addr), Door::Closing);
-                    tasks.spawn(requests(Arc::clone(server), stream, line, stop.clone()));
+                    tasks.spawn(serve(Arc::clone(server), stream, addr, Door::Closing, stop.clone()));
                 }
             }
             Err(error) => pause(server, &error).await,
@@ -226,14 +303,12 @@ async fn pause(server: &Inner, error: &io::Error) {
 }
 
 fn ends(stream: &TcpStream, remote: SocketAddr) -> Ends {
-    Ends { remote: Some(remote), local: stream.local_addr().ok().map(|addr| addr.ip()) }
+    Ends { remote: Some(remote), local: stream.local_addr().ok().map(|addr| addr.ip()), ..Ends::default() }
 }
 
-/// Serves one TCP connection: HTTP until a request is upgraded, and the session then. Whoever waits for its end holds the
-/// other end of `stop`.
-async fn connection(server: Arc<Inner>, stream: TcpStream, line: Line, stop: watch::Receiver<Stop>) {
-    // What is sent is gathered already; a delay would only add to it.
-    let _ = stream.set_nodelay(true);
+/// Serves one connection: HTTP until a request is upgraded, and the session then. Whoever waits for its end holds the other
+/// end of `stop`.
+async fn connection<S: Socket>(server: Arc<Inner>, stream: S, line: Line, stop: watch::Receiver<Stop>) {
     let pending = server.hub.arrive();
     // Boxed, so that the memory of these phases does not stay with the session.
     let started = Box::pin(async {
@@ -248,27 +323,27 @@ async fn connection(server: Arc<Inner>, stream: TcpStream, line: Line, stop: wat
 }
 
 /// Answers requests until one is upgraded, and begins to speak WebSocket.
-async fn upgrade(
+async fn upgrade<S: Socket>(
     server: &Arc<Inner>,
-    stream: TcpStream,
+    stream: S,
     line: Line,
     stop: watch::Receiver<Stop>,
-) -> Option<(Admitted<WebSocket<TcpStream>>, Arrival)> {
+) -> Option<(Admitted<WebSocket<S>>, Arrival)> {
     let measured = Measured::begin();
-    let Upgrade { on_upgrade, headers, subprotocol, client, ticket } =
+    let Upgrade { on_upgrade, peer, subprotocol, ticket } =
         requests(Arc::clone(server), stream, line, stop).await?;
-    let (stream, read) = upgraded(on_upgrade).await?;
+    let timeout = server.config.limits.upgrade_timeout;
+    let (stream, read) = tokio::time::timeout(timeout, upgraded(on_upgrade)).await.ok()??;
     measured.end(Phase::Upgrade);
     let limits = Arc::clone(&server.socket_limits);
     let transport = Admitted::new(WebSocket::with_limits(End::Server, stream, &read, limits).await, ticket);
-    let peer = client.map_or_else(PeerInfo::local, PeerInfo::new).headers(&headers);
     Some((transport, Arrival { peer, subprotocol, user: None }))
 }
 
 /// Answers requests until one is upgraded, or the server stops: gracefully, a request that is being answered has its time.
-async fn requests(
+async fn requests<S: Socket>(
     server: Arc<Inner>,
-    stream: TcpStream,
+    stream: S,
     line: Line,
     stop: watch::Receiver<Stop>,
 ) -> Option<Upgrade> {
@@ -313,7 +388,7 @@ async fn requests(
 }
 
 /// The byte stream below the HTTP, and what of it has been read already.
-async fn upgraded(on_upgrade: hyper::upgrade::OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
-    let parts = on_upgrade.await.ok()?.downcast::<TokioIo<TcpStream>>().ok()?;
+async fn upgraded<S: Socket>(on_upgrade: hyper::upgrade::OnUpgrade) -> Option<(S, Vec<u8>)> {
+    let parts = on_upgrade.await.ok()?.downcast::<TokioIo<S>>().ok()?;
     Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }

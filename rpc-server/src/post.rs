@@ -54,7 +54,7 @@ impl Server {
     /// Dropping the future ends the methods that run.
     pub async fn post(&self, request: Request<Bytes>, addr: Option<SocketAddr>) -> Response<Bytes> {
         let (head, body) = request.into_parts();
-        let ends = Ends { remote: addr, local: None };
+        let ends = Ends { remote: addr, ..Ends::default() };
         answer(&self.0, &head, http_body_util::Full::new(body), &ends).await
     }
 }
@@ -75,10 +75,9 @@ pub(crate) async fn answer<B: RequestBody>(
         return refusal.answer();
     }
     let origin = head.headers.get(header::ORIGIN);
-    let addr = ends.client(server, &head.headers);
     let answer = match head.method {
         _ if !server.post => not_allowed("GET", "this is a WebSocket endpoint"),
-        Method::POST => respond(server, head, body, addr).await.unwrap_or_else(|refused| refused),
+        Method::POST => respond(server, head, body, ends).await.unwrap_or_else(|refused| refused),
         Method::OPTIONS => preflight(),
         _ => not_allowed("GET, OPTIONS, POST", "send a POST, or open a WebSocket by GET"),
     };
@@ -89,7 +88,7 @@ async fn respond<B: RequestBody>(
     server: &Arc<Inner>,
     head: &Parts,
     body: B,
-    addr: Option<SocketAddr>,
+    ends: &Ends,
 ) -> Result<Answer, Answer> {
     let media = Media::of(&head.headers).filter(|media| server.json_rpc || *media != Media::JsonRpc);
     let media = media.ok_or_else(|| {
@@ -101,7 +100,7 @@ async fn respond<B: RequestBody>(
     if *server.stop.borrow() != Stop::Never {
         return Err(unavailable("the server is shutting down", Duration::from_secs(1)));
     }
-    let peer = addr.map_or_else(PeerInfo::local, PeerInfo::new).headers(&head.headers).without_connection();
+    let peer = ends.peer(server, &head.headers).without_connection();
     let caller = identify(server, peer).await?;
     let body = collect(server, &caller, body).await?;
     Ok(exchange(server, media, caller, body).await)

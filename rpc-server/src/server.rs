@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) hosts: Hosts,
     pub(crate) proxies: Proxies,
     pub(crate) files: Option<Files>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::Tls>,
     /// Which doors are open beside that of the native protocol.
     pub(crate) json_rpc: bool,
     pub(crate) post: bool,
@@ -60,6 +62,15 @@ pub(crate) struct Inner {
     /// Where the numbers of the process are served.
     #[cfg(feature = "prometheus")]
     pub(crate) metrics_path: Option<String>,
+}
+
+impl Inner {
+    pub(crate) fn has_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
 }
 
 impl Server {

@@ -11,7 +11,7 @@ const FEATURE_SETS: [&str; 5] = [
     "client",
     "server",
     "client,server",
-    "client,server,schema,axum,introspect,codegen,jwt,prometheus,chrono,uuid",
+    "client,server,schema,axum,introspect,codegen,jwt,prometheus,tls,chrono,uuid",
 ];
 
 /// Every target of every package, with default features.

@@ -128,7 +128,16 @@ fn receivers() {
 #[test]
 fn names() {
     for name in [
-        "then", "catch", "finally", "result", "to_json", "toJSON", "to_JSON", "to_string", "value_of", "constructor",
+        "then",
+        "catch",
+        "finally",
+        "result",
+        "to_json",
+        "toJSON",
+        "to_JSON",
+        "to_string",
+        "value_of",
+        "constructor",
         "_then",
     ] {
         check_methods(&[(&format!("fn {name}(&self);"), "for in TypeScript")]);
