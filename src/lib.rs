@@ -21,8 +21,9 @@ pub use trunkline_core::{
 pub use trunkline_macros::{data, method, service};
 pub use trunkline_peer::{
     Attr, AttrKey, AttrName, Call, CallError, CallHead, CallLog, CallStatus, Connection, ConnectionId,
-    ConnectionState, Expiry, FromCall, Guard, LinkError, LinkEvent, Memory, PeerCertificate, PeerInfo, Rate,
-    Registration, States, TraceContext, Untyped, User, all, any, attr, eq, guard_fn, has, is, memory, not,
+    ConnectionState, Expiry, FromCall, Guard, IntoMethod, LinkError, LinkEvent, Memory, PeerCertificate,
+    PeerInfo, Rate, Registration, States, TraceContext, Untyped, User, all, any, attr, eq, guard_fn, has, is,
+    memory, not,
 };
 #[cfg(feature = "introspect")]
 #[cfg_attr(docsrs, doc(cfg(feature = "introspect")))]
