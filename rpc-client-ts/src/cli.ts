@@ -15,6 +15,7 @@ const USAGE = `Usage: trunkline gen <url> --out <file> [--check] [--token <token
   --out <file>      where the TypeScript goes; it is written only if it has changed
   --check           write nothing, and fail with a diff if the file is not what the server has
   --token <token>   the credential: the variable TRUNKLINE_TOKEN unless set
+  --version         print the version
 
 The exit code is 0 when all is well, 1 when --check finds a stale file, 2 for everything else.`;
 
@@ -22,7 +23,10 @@ The exit code is 0 when all is well, 1 when --check finds a stale file, 2 for ev
 async function gen(url: string, out: string, check: boolean, token: string | undefined): Promise<boolean> {
   const fresh = await fetchTypes(url, token);
   const old = await readFile(out, "utf8").catch(() => undefined);
-  if (old === fresh) return true;
+  if (old === fresh) {
+    console.log(`${out} is current`);
+    return true;
+  }
   if (check) {
     const shown = old === undefined ? "there is no such file" : difference(old, fresh);
     console.error(`${out} is not what ${url} has: run the same without --check\n${shown}`);
@@ -63,16 +67,24 @@ async function fetchTypes(url: string, token: string | undefined): Promise<strin
       throw new TypeError("the server answered rpc.typescript with something else than text");
     return source;
   } catch (error) {
-    if (isRpcError(error) && error.code === "UNIMPLEMENTED") {
-      throw new Error("this server does not give its types away: allow it in its builder, or generate with cargo", {
-        cause: error,
-      });
+    const code = isRpcError(error) && error.method && error.code;
+    const cause = error;
+    if (code === "UNIMPLEMENTED") throw new Error(`${KEPT}: ${ALLOW}`, { cause });
+    // Before the login, servers answer like this also for what they do not have.
+    if (code === "UNAUTHENTICATED") {
+      const login = token === undefined ? "pass a --token" : "pass the --token of somebody who may ask";
+      throw new Error(`${KEPT}, at least to those who are not logged in: ${login}, or ${ALLOW}`, { cause });
     }
     throw error;
   } finally {
     await client.close();
   }
 }
+
+const KEPT = "this server does not give its types away";
+const ALLOW = "allow it in its builder with `.introspection(..)`, or generate with `cargo rpc`";
+
+const VERSION = "0.1.0";
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -82,12 +94,21 @@ async function main(): Promise<number> {
       check: { type: "boolean", default: false },
       token: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
+      version: { type: "boolean", short: "V", default: false },
     },
   });
   const [command, url, ...rest] = positionals;
   if (values.help) {
     console.log(USAGE);
     return 0;
+  }
+  if (values.version) {
+    console.log(`trunkline ${VERSION}`);
+    return 0;
+  }
+  if (command === "gen" && url && !values.out) {
+    console.error("trunkline: --out is missing: the file to write, as in `--out src/rpc.ts`");
+    return 2;
   }
   if (command !== "gen" || !url || rest.length > 0 || !values.out) {
     console.error(USAGE);

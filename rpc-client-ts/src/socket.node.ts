@@ -13,9 +13,7 @@ export function platformSocket(): SocketClass | Promise<SocketClass> {
 async function fromPackage(): Promise<SocketClass> {
   // Bundlers shall leave it alone, because it need not be there.
   const { WebSocket } = await import(/* webpackIgnore: true */ /* @vite-ignore */ "ws").catch(() => {
-    throw new Error(
-      "this version of Node has no WebSocket: run `npm install ws`, or pass one as `connect(url, { WebSocket })`",
-    );
+    throw new Error("this version of Node has no WebSocket: run `npm install ws`, or use Node 22");
   });
   return class extends (WebSocket as new (url: string, protocols: string[], options: object) => Socket) {
     constructor(url: string, protocols: string[]) {

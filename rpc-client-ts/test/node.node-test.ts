@@ -17,6 +17,8 @@ let server: WebSocketServer;
 let url: string;
 /** What the server answers to each request; `undefined` if it does not know it. */
 let answer: (method: string) => unknown;
+/** With what it refuses the others. */
+let refusal: string;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "trunkline-"));
@@ -24,6 +26,7 @@ beforeEach(async () => {
   await new Promise((resolve) => server.on("listening", resolve));
   url = `ws://127.0.0.1:${(server.address() as { port: number }).port}`;
   answer = () => undefined;
+  refusal = "UNIMPLEMENTED";
   server.on("connection", (socket) => {
     socket.on("message", (data) => {
       for (const line of data.toString().split("\n")) {
@@ -33,7 +36,7 @@ beforeEach(async () => {
         if (kind !== 3) continue;
         const value = answer(method);
         socket.send(
-          JSON.stringify(value === undefined ? [7, id, { code: "UNIMPLEMENTED", message: "no" }] : [5, id, 0, value]),
+          JSON.stringify(value === undefined ? [7, id, { code: refusal, message: "no" }] : [5, id, 0, value]),
         );
       }
     });
@@ -67,7 +70,7 @@ describe("a WebSocket", () => {
   test("says why it does not connect", async () => {
     vi.stubGlobal("WebSocket", undefined);
     const client = connect("ws://127.0.0.1:1");
-    await expect(client.ready).rejects.toThrow(/there is no connection \(1006: .*ECONNREFUSED/);
+    await expect(client.ready).rejects.toThrow(/there is no connection to ws:\/\/127.0.0.1:1\/ \(1006: .*ECONNREFUSED/);
   });
 
   test("may be passed", async () => {
@@ -115,7 +118,7 @@ describe("the command line", () => {
     expect(readFileSync(out, "utf8")).toBe("export {};\n");
     expect(printed).toContain("written");
     expect(await run("gen", url, "--out", out)).toBe(0);
-    expect(printed).toBe("");
+    expect(printed).toBe(`${out} is current\n`);
     expect(await run("gen", url, "--out", out, "--check", "--token", "secret")).toBe(0);
     writeFileSync(out, "// by hand\n");
     expect(await run("gen", url, "--out", out, "--check")).toBe(1);
@@ -137,11 +140,17 @@ describe("the command line", () => {
   test("says what is missing", async () => {
     expect(await run()).toBe(2);
     expect(await run("gen", url)).toBe(2);
+    expect(printed).toContain("--out is missing");
+    expect(await run("--version")).toBe(0);
+    expect(printed).toBe(`trunkline ${packageJson.version}\n`);
     expect(await run("gen", url, "--oops")).toBe(2);
     expect(await run("--help")).toBe(0);
     expect(printed).toContain("Usage: trunkline gen <url> --out <file>");
     expect(await run("gen", url, "--out", join(folder, "rpc.ts"))).toBe(2);
-    expect(printed).toContain("does not give its types away");
+    expect(printed).toContain("does not give its types away: allow it in its builder");
+    refusal = "UNAUTHENTICATED";
+    expect(await run("gen", url, "--out", join(folder, "rpc.ts"))).toBe(2);
+    expect(printed).toMatch(/not logged in: pass a --token, or allow it in its builder/);
     expect(await run("gen", "ws://127.0.0.1:1", "--out", join(folder, "rpc.ts"), "--check")).toBe(2);
     expect(printed).toContain("there is no connection");
   });
