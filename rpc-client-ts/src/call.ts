@@ -36,11 +36,22 @@ export interface Call<T, E extends AppError = never> extends Promise<T> {
   result(): Promise<Result<T, E>>;
 }
 
-/** Makes a call of what settles it. */
+/** Makes a call. What settles it is given what reads its value or throws its error, and whether it is known to throw. */
 export function newCall<T, E extends AppError>(
-  begin: (resolve: (value: T) => void, reject: (error: RpcError<E>) => void) => void,
+  begin: (settle: (read: () => T, fails: boolean) => void) => void,
 ): Call<T, E> {
-  return Object.assign(new Promise<T>(begin), { result: result<T, E> });
+  const promise = new Promise<T>((resolve, reject) =>
+    begin((read, fails) => {
+      // An error that is made behind the promise has on its stack who awaits the call, at no cost for calls that succeed.
+      if (fails) return resolve(Promise.resolve().then().then(read));
+      try {
+        resolve(read());
+      } catch (error) {
+        reject(error);
+      }
+    }),
+  );
+  return Object.assign(promise, { result: result<T, E> });
 }
 
 function result<T, E extends AppError>(this: Promise<T>): Promise<Result<T, E>> {

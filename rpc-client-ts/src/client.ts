@@ -8,11 +8,12 @@
 import { platformSocket } from "#socket";
 import { type Call, type CallOptions, newCall } from "./call.ts";
 import type { Codec, Payload } from "./codec.ts";
-import { type AppError, failed, RpcError, reason } from "./error.ts";
+import { type AppError, failed, type RpcError, reason } from "./error.ts";
 import { json } from "./json.ts";
 import { type Close, Link, subprotocol } from "./link.ts";
+import { type Ending, type LoggedIn, watchLogin } from "./login.ts";
 import { understand } from "./outcome.ts";
-import { decode, FAIL, type Failure, type Head, type Hello, NOTIFY, type Welcome } from "./protocol.ts";
+import { decode, FAIL, type Failure, type Head, type Hello, NOTIFY, OK, type Welcome } from "./protocol.ts";
 import { type MethodDef, type Revival, type ServiceDef, stub } from "./service.ts";
 import { CANCELLED, DEFAULTS, type Outcome, Session } from "./session.ts";
 import type { SocketClass } from "./socket.ts";
@@ -22,7 +23,8 @@ import { after, MAX_TIMER, type Timer } from "./timer.ts";
 export interface ClientOptions {
   /**
    * The credential: a string, or a function that fetches one, which is asked on dialling. A server that does not accept it
-   * refuses the client with `UNAUTHENTICATED`.
+   * refuses the client with `UNAUTHENTICATED`. If the login has an end, the function is also asked at about four fifths of its
+   * time, or as soon as the server gives notice, and the login is refreshed with what it gives.
    */
   readonly token?: Token | undefined;
   /** How calls are written: JSON unless set to `msgpack` of `trunkline/msgpack`. */
@@ -52,7 +54,7 @@ export interface Client extends AsyncDisposable {
   readonly ready: Promise<void>;
   /** What the connection is doing. */
   readonly state: State;
-  /** Who the server takes this client for; `undefined` before a login. */
+  /** Who the server takes this client for; `undefined` before a login, and after its end. */
   readonly user: string | undefined;
   /**
    * The stub of a service: an object with its methods. The same one each time.
@@ -73,8 +75,24 @@ export interface Client extends AsyncDisposable {
   call<T = unknown, E extends AppError = AppError>(method: string, params?: unknown, options?: CallOptions): Call<T, E>;
   /** Listens to what the server sends by the name `event`. The result stops listening. */
   on<T = unknown>(event: string, listener: (value: T) => void): () => void;
-  /** Tells of each change of {@link Client.state}, of the last one with the reason. The result stops it. */
-  onState(listener: (state: State, close?: Close) => void): () => void;
+  /**
+   * Tells of each change of {@link Client.state}, of the last one with the reason, and of {@link Client.user}, such as the end
+   * of the login. The result stops it.
+   */
+  onState(listener: (state: State, close: Close | undefined, user: string | undefined) => void): () => void;
+  /**
+   * Logs in on this connection, where the server did not know the client yet, or goes on as the same user with another token.
+   *
+   * Rejects with `UNAUTHENTICATED` if the server knows nobody by the token: another may be tried, but the server closes the
+   * connection after some that have failed. With `PERMISSION_DENIED` if it is somebody else's.
+   */
+  login(token: string): Promise<void>;
+  /**
+   * Renews the login with another token of the same user, which the function `token` of the options gives unless it is passed: for
+   * new claims, or before the login ends. With such a function, a client does the latter by itself. Rejects as
+   * {@link Client.login}, and with what the function throws.
+   */
+  refresh(token?: string): Promise<void>;
   /** Closes the connection; resolves when it is. What was sent before still arrives; calls in flight fail with `UNAVAILABLE`. */
   close(): Promise<void>;
 }
@@ -122,6 +140,7 @@ class Connection implements Client {
   readonly ready: Promise<void>;
   state: State = "connecting";
   user: string | undefined;
+  readonly #url: string;
   readonly #options: ClientOptions;
   readonly #codec: Codec;
   readonly #session: Session;
@@ -129,6 +148,7 @@ class Connection implements Client {
   #hashes: Record<string, string> | undefined;
   /** Each with the name of its event; those of the state have none. */
   readonly #listeners = new Set<readonly [event: string | undefined, listener: Listener]>();
+  readonly #loginEnds: Ending;
   #link: Link | undefined;
   #token: string | undefined;
   #patience: Timer;
@@ -136,16 +156,20 @@ class Connection implements Client {
   #reject!: (error: Error) => void;
 
   constructor(url: string, options: ClientOptions) {
+    this.#url = url;
     this.#options = options;
     this.#codec = options.codec ?? json;
     this.#session = new Session(this.#codec, (name, params) => this.#event(name, params));
+    this.#loginEnds = watchLogin(typeof options.token === "function" ? () => this.refresh() : undefined, () =>
+      this.#become("open", undefined),
+    );
     this.ready = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#reject = reject;
     });
     // Who does not look at it learns the same from the calls.
     this.ready.catch(() => {});
-    this.#dial(url);
+    this.#dial();
   }
 
   service<S>(def: ServiceDef<S>): S {
@@ -167,8 +191,16 @@ class Connection implements Client {
     return this.#listen(event, listener);
   }
 
-  onState(listener: (state: State, close?: Close) => void): () => void {
+  onState(listener: (state: State, close: Close | undefined, user: string | undefined) => void): () => void {
     return this.#listen(undefined, listener);
+  }
+
+  login(token: string): Promise<void> {
+    return this.#logIn("rpc.login", token);
+  }
+
+  async refresh(token?: string): Promise<void> {
+    await this.#logIn("rpc.refresh", token ?? (await this.#fetch()));
   }
 
   async close(): Promise<void> {
@@ -182,8 +214,8 @@ class Connection implements Client {
     return this.close();
   }
 
-  async #dial(url: string): Promise<void> {
-    const { token, WebSocket, connectTimeout = 10_000 } = this.#options;
+  async #dial(): Promise<void> {
+    const { WebSocket, connectTimeout = 10_000 } = this.#options;
     const late = () => {
       this.#end({ code: 1006, reason: `no connection within ${connectTimeout / 1000} seconds` });
       this.#link?.close(1000);
@@ -191,9 +223,9 @@ class Connection implements Client {
     this.#patience = after(connectTimeout, late);
     try {
       const Socket = WebSocket ?? (await platformSocket());
-      this.#token = (typeof token === "function" ? await token() : token) ?? undefined;
+      this.#token = await this.#fetch();
       if (this.state === "closed") return;
-      this.#link = new Link(new Socket(url, [subprotocol(this.#codec)]), this.#codec, this.#session, {
+      this.#link = new Link(new Socket(this.#url, [subprotocol(this.#codec)]), this.#codec, this.#session, {
         hello: () => this.#hello(),
         welcomed: (welcome, link) => this.#welcomed(welcome, link),
         ended: (close) => this.#end(close),
@@ -201,6 +233,24 @@ class Connection implements Client {
     } catch (error) {
       this.#end({ code: 1006, reason: reason(error) }, undefined, error);
     }
+  }
+
+  async #fetch(): Promise<string | undefined> {
+    const { token } = this.#options;
+    return (typeof token === "function" ? await token() : token) ?? undefined;
+  }
+
+  async #logIn(method: string, token: string | undefined): Promise<void> {
+    const { uid } = this.#options;
+    this.#loggedIn(await this.call<LoggedIn, never>(method, { token, uid }));
+  }
+
+  #loggedIn({ user, expires_ms }: LoggedIn): void {
+    // The answer may have been the last thing that came.
+    if (this.state === "closed") return;
+    // At four fifths of its time, a little earlier or later, so that clients that came together do not refresh together.
+    this.#loginEnds(expires_ms, 0.75 + Math.random() / 10);
+    this.#become("open", user);
   }
 
   #hello(): Hello {
@@ -215,7 +265,8 @@ class Connection implements Client {
     };
   }
 
-  #welcomed({ user, limits, services = {} }: Welcome, link: Link): void {
+  #welcomed(welcome: Welcome, link: Link): void {
+    const { user, limits, services = {} } = welcome;
     if (this.#token !== undefined && user === undefined) {
       const refused = { code: "UNAUTHENTICATED", message: "the server did not accept the token" };
       this.#end({ code: 1000, reason: refused.message }, refused);
@@ -225,28 +276,41 @@ class Connection implements Client {
     clearTimeout(this.#patience);
     const stale = Object.keys(services).join(", ");
     if (stale) {
-      console.warn(`trunkline: the generated file with ${stale} is not of the server's version: generate it again`);
+      console.warn(
+        `trunkline: the generated file with ${stale} is not of the server's version: generate it again, with \`cargo rpc\` or \`trunkline gen\``,
+      );
     }
-    this.user = user;
     this.#session.attach(link, limits);
     this.#accept();
-    this.#become("open");
+    this.#loggedIn(welcome);
   }
 
   #end(close: Close, failure?: Failure, cause?: unknown): void {
     if (this.state === "closed") return;
     clearTimeout(this.#patience);
+    this.#loginEnds(NaN);
     const why = close.reason ? `${close.code}: ${close.reason}` : close.code;
-    const message = this.state === "open" ? `the connection is closed (${why})` : `there is no connection (${why})`;
-    const ending = failure ?? { code: "UNAVAILABLE", message };
+    const message = this.state === "open" ? `the connection is closed (${why})` : this.#nowhere(why);
+    const code = close.code === 4401 || close.code === 4403 ? "UNAUTHENTICATED" : "UNAVAILABLE";
+    const ending = failure ?? { code, message };
     this.#reject(failed("", ending, cause));
-    this.#session.end(ending, `the connection was lost before the answer (${why})`);
-    this.#become("closed", close);
+    this.#session.end(ending, failure?.message ?? `the connection was lost before the answer (${why})`);
+    this.#become("closed", this.user, close);
   }
 
-  #become(state: State, close?: Close): void {
+  /** Why there never was a connection, as far as browsers tell. */
+  #nowhere(why: number | string): string {
+    // Neither credentials nor a query, which may have some: it goes to logs.
+    const url = this.#url.replace(/[^/]*@|\?.*/g, "");
+    const hint = this.#link ? ": is the path right, and the origin allowed?" : "";
+    return `there is no connection to ${url} (${why})${hint}`;
+  }
+
+  #become(state: State, user: string | undefined, close?: Close): void {
+    const same = this.state === state && this.user === user;
     this.state = state;
-    this.#tell(undefined, state, close);
+    this.user = user;
+    if (!same) this.#tell(undefined, state, close, user);
   }
 
   #listen(event: string | undefined, listener: Listener): () => void {
@@ -277,7 +341,8 @@ class Connection implements Client {
       // There is nobody who could be told, and the connection is not to blame.
       return;
     }
-    this.#tell(name, Array.isArray(value) ? value[0] : value);
+    if (name === "rpc.expiring") this.#loginEnds((value as LoggedIn | null)?.expires_ms);
+    else this.#tell(name, Array.isArray(value) ? value[0] : value);
   }
 
   #call(
@@ -291,14 +356,12 @@ class Connection implements Client {
     // What the method says, the server knows by itself.
     const told = options.timeout ?? (method?.t ? undefined : this.#options.timeout);
     const timeout = told ?? method?.t ?? CALL_TIMEOUT;
-    return newCall((resolve, reject) => {
+    return newCall((settle) => {
       let giveUp: (() => void) | undefined;
       const abort = () => giveUp?.();
       const end = (outcome: Outcome) => {
         signal?.removeEventListener("abort", abort);
-        const value = understand(name, outcome, signal?.reason, method, revival);
-        if (value instanceof RpcError) reject(value as RpcError);
-        else resolve(value);
+        settle(() => understand(name, outcome, signal?.reason, method, revival), outcome[0] !== OK);
       };
       if (signal?.aborted) return end([FAIL, CANCELLED]);
       try {

@@ -74,9 +74,19 @@ export type RpcError<E extends AppError = AppError> = (E extends AppError ? App<
 /** The class of all {@link RpcError}s, for `instanceof`. Where two copies of this package meet, use {@link isRpcError}. */
 export const RpcError: { new (error: ErrorFields): RpcError; readonly prototype: RpcError } =
   class RpcError extends Error {
+    static {
+      RpcError.prototype.name = "RpcError";
+    }
+
     constructor({ message, cause, ...fields }: ErrorFields) {
-      super(message, cause === undefined ? undefined : { cause });
-      this.name = "RpcError";
+      const { kind, method, code, reference } = fields;
+      super(
+        kind === "app" ? message : `${[method, code, reference].join(" ")}: ${message}`,
+        cause === undefined ? undefined : { cause },
+      );
+      // Where nobody has caught it, only the stack is shown, and for that it has to be looked at while it has the longer text.
+      void this.stack;
+      this.message = message;
       // What is not known shall not show up in logs.
       for (const [key, value] of Object.entries(fields)) if (value !== undefined) Object.assign(this, { [key]: value });
     }

@@ -42,14 +42,14 @@ export const json: Codec<string> = {
     if (comma < 0) return parseFields(frame);
     const end = frame.lastIndexOf("]");
     const payload = frame.slice(comma + 1, end);
-    if (!BLANK.test(frame.slice(end + 1)) || BLANK.test(payload)) throw new Broken("bad end of a frame");
+    if (!BLANK.test(frame.slice(end + 1)) || BLANK.test(payload)) throw new Broken("bad frame");
     return [...parseFields(`${frame.slice(0, comma)}]`), () => decode(payload)];
   },
 };
 
 function parseFields(text: string): unknown[] {
   const fields: unknown = JSON.parse(text);
-  if (!Array.isArray(fields)) throw new Broken("a frame is not an array");
+  if (!Array.isArray(fields)) throw new Broken("bad frame");
   return fields;
 }
 
@@ -64,8 +64,7 @@ function findComma(frame: string, at: number): number {
     } else if (char === "[" || char === "{") depth++;
     else if (char === "]" || char === "}") depth--;
     else if (char === "," && depth === 1 && ++fields === at) return i;
-    if (depth > 65 || (depth === 2 && i > MAX_HEAD + 1024))
-      throw new Broken("bad head: it takes more than 16 KiB or is nested more than 64 deep");
+    if (depth > 65 || (depth === 2 && i > MAX_HEAD + 1024)) throw new Broken("bad head: too large or too deep");
   }
   return -1;
 }

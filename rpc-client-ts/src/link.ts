@@ -110,7 +110,7 @@ export class Link implements Outlet {
       if (typeof packet !== typeof this.#codec.join([])) throw new Broken("bad kind of packet (1003)");
       if (this.#codec.size(packet) > DEFAULTS.packet) throw new Broken("too large a packet (1009)");
       for (const bytes of this.#codec.split(packet)) {
-        if (++count > MAX_FRAMES) throw new Broken("too many frames in a packet");
+        if (++count > MAX_FRAMES) throw new Broken("too many frames");
         const frame = decode(this.#codec, bytes);
         if (!this.#welcomed) this.#welcome(frame);
         else this.#session.handle(frame);
@@ -123,9 +123,9 @@ export class Link implements Outlet {
   }
 
   #welcome(frame: Frame): void {
-    if (frame[0] !== WELCOME) throw new Broken("bad first frame");
+    if (frame[0] !== WELCOME) throw new Broken("bad frame");
     const [, welcome] = frame;
-    if (welcome.v !== 1) throw new Broken("unknown version of the protocol");
+    if (welcome.v !== 1) throw new Broken("bad version");
     this.#welcomed = true;
     if (welcome.ping_ms) this.#watch(Math.max(35_000, welcome.ping_ms + 10_000));
     this.#user.welcomed(welcome, this);

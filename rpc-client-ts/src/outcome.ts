@@ -8,7 +8,7 @@ import { FAIL, OK } from "./protocol.ts";
 import type { MethodDef, Revival } from "./service.ts";
 import type { Outcome } from "./session.ts";
 
-/** The value of a call or its {@link RpcError}, which `cause` explains if the call was given up here. */
+/** The value of a call. Throws its {@link RpcError}, which `cause` explains if the call was given up here. */
 export function understand(
   name: string,
   outcome: Outcome,
@@ -16,7 +16,7 @@ export function understand(
   method?: MethodDef,
   revival?: Revival,
 ): unknown {
-  if (outcome[0] === FAIL) return failed(name, outcome[1], cause);
+  if (outcome[0] === FAIL) throw failed(name, outcome[1], cause);
   const [kind, payload] = outcome;
   const plan = method?.r?.[kind === OK ? 0 : 1];
   let value: unknown;
@@ -24,8 +24,8 @@ export function understand(
     value = payload();
     if (plan && revival?.revive) value = revival.revive.read(value, plan, revival.plans ?? {});
   } catch (error) {
-    const message = `the answer is not what this client expects: ${reason(error)}`;
-    return failed(
+    const message = `the answer cannot be read: ${reason(error)}`;
+    throw failed(
       name,
       { code: error instanceof UnsafeInteger ? "OUT_OF_RANGE" : "INTERNAL", message, executed: true },
       error,
@@ -34,9 +34,9 @@ export function understand(
   if (kind === OK) return value;
   const { code, data } = (value ?? {}) as AppError;
   if (typeof code !== "string") {
-    return failed(name, { code: "UNKNOWN", message: "the method failed with an unknown error", executed: true });
+    throw failed(name, { code: "UNKNOWN", executed: true });
   }
-  return new RpcError({
+  throw new RpcError({
     kind: "app",
     method: name,
     code,

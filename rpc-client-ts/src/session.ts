@@ -87,13 +87,13 @@ export class Session {
     const { head, timeout } = request;
     const failure =
       this.#ended ??
-      (timeout > 0 ? undefined : LATE) ??
-      (head && tooLarge("what is sent beside the parameters", this.#codec.size(this.#codec.encode(head)), MAX_HEAD));
+      (timeout > 0 ? undefined : late(request)) ??
+      (head && tooLarge("`meta`", this.#codec.size(this.#codec.encode(head)), MAX_HEAD));
     if (failure) {
       request.end([FAIL, failure]);
       return () => {};
     }
-    const expire = () => this.#giveUp(pending, LATE);
+    const expire = () => this.#giveUp(pending, late(request));
     const pending: Pending = {
       request,
       deadline: performance.now() + timeout,
@@ -163,7 +163,7 @@ export class Session {
         this.#urge(0, [PONG, frame[1]]);
         break;
       case WELCOME:
-        throw new Broken("a second welcome");
+        throw new Broken("bad frame");
       // The others belong to what this version does not have, and have no effect.
     }
   }
@@ -178,7 +178,7 @@ export class Session {
   }
 
   #refuseRequest(id: number, head: Head): void {
-    if (id % 2 === 1 || id <= this.#lastPeerId) throw new Broken("bad id of a request");
+    if (id % 2 === 1 || id <= this.#lastPeerId) throw new Broken("bad id");
     this.#lastPeerId = id;
     const message = unavailable(head) ?? "this client serves no methods";
     this.#urge(id, [FAIL, id, { code: "UNIMPLEMENTED", message }]);
@@ -270,7 +270,9 @@ function finish({ timer, request }: Pending, outcome: Outcome): void {
 /** The failure of a call that its maker gives up before it is sent. */
 export const CANCELLED: Failure = { code: "CANCELLED", message: "cancelled by the caller" };
 
-const LATE: Failure = { code: "DEADLINE_EXCEEDED", message: "no answer within the deadline" };
+function late({ method, timeout }: Request): Failure {
+  return { code: "DEADLINE_EXCEEDED", message: `\`${method}\` gave no answer within ${timeout} ms` };
+}
 
 /** What this client takes, and what a peer takes that has not said it. */
 export const DEFAULTS: Limits = { packet: 1 << 20, in_flight: 1024 };

@@ -240,7 +240,13 @@ test("a late call fails, and is cancelled on the server", async () => {
   await turn();
   expect(socket.frames()).toEqual([[3, 1, "slow", { t: 2000 }]]);
   await vi.advanceTimersByTimeAsync(2000);
-  expect(await call).toMatchObject({ error: { code: "DEADLINE_EXCEEDED", maybeExecuted: true } });
+  expect(await call).toMatchObject({
+    error: {
+      code: "DEADLINE_EXCEEDED",
+      message: expect.stringMatching(/^`\w+` gave no answer within \d+ ms$/),
+      maybeExecuted: true,
+    },
+  });
   expect(socket.frames()).toEqual([[9, 1]]);
 });
 
@@ -474,4 +480,22 @@ test("an error says what a person needs to see", async () => {
   await turn();
   socket.receive([6, 1, 0, { code: "CLOSED" }]);
   await expect(call).rejects.toThrow("say failed with CLOSED");
+});
+
+test("the stack of an error has who awaits the call, and what was called", async () => {
+  const { client, socket } = await connected();
+  async function sendOrder(): Promise<void> {
+    await client.call("order", [1]);
+  }
+  async function checkOut(): Promise<unknown> {
+    const r = await client.call("order", [2]).result();
+    return r.ok || r.error.stack;
+  }
+  const stacks = Promise.all([sendOrder().catch((error: Error) => error.stack), checkOut()]);
+  await turn();
+  const failure = { code: "INTERNAL", message: "it broke", ref: "81ab" };
+  socket.receive([7, 1, failure], [7, 3, failure]);
+  const [thrown, given] = await stacks;
+  expect(thrown).toMatch(/^RpcError: order INTERNAL 81ab: it broke\n[\s\S]*sendOrder/);
+  expect(given).toMatch(/^RpcError: order INTERNAL 81ab: it broke\n[\s\S]*checkOut/);
 });

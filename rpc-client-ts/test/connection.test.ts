@@ -97,7 +97,10 @@ describe("the token", () => {
     socket.open();
     socket.receive(WELCOME);
     await expect(client.ready).rejects.toMatchObject({ code: "UNAUTHENTICATED", kind: "rpc" });
-    expect(await call).toMatchObject({ error: { code: "UNAUTHENTICATED" } });
+    // It has left with the hello, and would have run if everybody may call it.
+    expect(await call).toMatchObject({
+      error: { code: "UNAUTHENTICATED", message: "the server did not accept the token", maybeExecuted: true },
+    });
     expect(await client.call("b").result()).toMatchObject({
       error: { code: "UNAUTHENTICATED", message: "the server did not accept the token" },
     });
@@ -109,12 +112,15 @@ describe("states", () => {
   test("are told, the last one with the reason", async () => {
     const { client, socket } = await dial();
     const seen: unknown[] = [];
-    client.onState((state, close) => seen.push(close ? [state, close] : state));
+    client.onState((state, close, user) => seen.push(close ? [state, close, user] : [state, user]));
     expect(client.state).toBe("connecting");
     socket.open();
     socket.receive(WELCOME);
     socket.end(1012, "restart");
-    expect(seen).toEqual(["open", ["closed", { code: 1012, reason: "restart" }]]);
+    expect(seen).toEqual([
+      ["open", undefined],
+      ["closed", { code: 1012, reason: "restart" }, undefined],
+    ]);
     expect(client.state).toBe("closed");
   });
 
@@ -150,7 +156,7 @@ describe("the end", () => {
   });
 
   test("of a connection that was never there", async () => {
-    const { client, socket } = await dial();
+    const { client, socket } = await dial({}, "wss://ann:secret@test/rpc?key=secret");
     const call = client.call("a").result();
     socket.emit("error", { message: "connect ECONNREFUSED" });
     socket.end(1006);
@@ -158,7 +164,8 @@ describe("the end", () => {
     expect(isRpcError(error)).toBe(true);
     expect(error).toMatchObject({
       code: "UNAVAILABLE",
-      message: "there is no connection (1006: connect ECONNREFUSED)",
+      message:
+        "there is no connection to wss://test/rpc (1006: connect ECONNREFUSED): is the path right, and the origin allowed?",
     });
     expect(await call).toMatchObject({ error: { code: "UNAVAILABLE", maybeExecuted: false } });
   });
@@ -383,7 +390,7 @@ describe("what the server may send", () => {
     expect(socket.frames()[0]).toMatchObject([1, { services: { Chat: "old", Game: "same" } }]);
     socket.receive([2, { v: 1, session: "s", services: { Chat: "new" } }]);
     expect(warn).toHaveBeenCalledTimes(1);
-    expect(warn.mock.calls[0]?.[0]).toContain("Chat");
+    expect(warn.mock.calls[0]?.[0]).toMatch(/Chat .*`cargo rpc`/);
     expect(client.state).toBe("open");
   });
 

@@ -70,7 +70,10 @@ export class FakeSocket implements Socket {
 export const WELCOME = [2, { v: 1, session: "s-1", ping_ms: 25000, limits: { packet: 1 << 20, in_flight: 1024 } }];
 
 /** A client whose socket is in memory and has not been opened. */
-export async function dial(options: ClientOptions = {}): Promise<{ client: Client; socket: FakeSocket }> {
+export async function dial(
+  options: ClientOptions = {},
+  url = "ws://test/rpc",
+): Promise<{ client: Client; socket: FakeSocket }> {
   let socket: FakeSocket | undefined;
   class Dialled extends FakeSocket {
     constructor(url: string, protocols: string[]) {
@@ -78,7 +81,7 @@ export async function dial(options: ClientOptions = {}): Promise<{ client: Clien
       socket = this;
     }
   }
-  const client = connect("ws://test/rpc", { WebSocket: Dialled, ...options });
+  const client = connect(url, { WebSocket: Dialled, ...options });
   await turn();
   return { client, socket: socket as unknown as FakeSocket };
 }
