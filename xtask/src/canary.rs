@@ -107,6 +107,17 @@ pub(crate) fn found(text: &str) -> Option<&str> {
     text.lines().find(|line| CANARIES.iter().any(|canary| line.contains(canary)))
 }
 
+/// Prints what comes, line by line; the first line with something in it that nobody may see.
+pub(crate) fn pass_on(from: impl Read, mut to: impl Write) -> Option<String> {
+    let mut found = None;
+    for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
+        let text = String::from_utf8_lossy(&line);
+        let _ = writeln!(to, "{text}");
+        found = found.or_else(|| found(&text).map(str::to_owned));
+    }
+    found
+}
+
 type Printed = [JoinHandle<String>; 2];
 
 /// Plays the script; what the server sent, and what reads the rest of its output.
@@ -225,5 +236,13 @@ mod tests {
         assert_eq!(found("a call failed\nreference=00ab\n"), None);
         assert_eq!(found("fine\ndetail=CANARY-7f3a: disk\nfine"), Some("detail=CANARY-7f3a: disk"));
         assert_eq!(found("token: tok-alice-1"), Some("token: tok-alice-1"));
+    }
+
+    #[test]
+    fn what_is_printed_is_passed_on_and_searched() {
+        let mut printed = Vec::new();
+        assert_eq!(pass_on(&b"running 2 tests\nok\n"[..], &mut printed), None);
+        assert_eq!(printed, b"running 2 tests\nok\n");
+        assert_eq!(pass_on(&b"ok\na CANARY-7f3a\nok"[..], &mut printed), Some("a CANARY-7f3a".to_owned()));
     }
 }
