@@ -18,8 +18,8 @@ use std::{
 use tracing_subscriber::{field::MakeExt, fmt::format::debug_fn};
 
 use trunkline::{
-    Attr, Code, Connection, Credentials, Error, Expiry, Heartbeat, Hub, Result, ResultExt, Server,
-    ServerBuilder, User, Value, attr, data, json, service,
+    Attr, Code, Config, Connection, Credentials, Error, Hub, Result, ResultExt, Server, User, Value, attr,
+    data, json, service,
 };
 
 const ADMIN: Attr<bool> = attr("admin");
@@ -210,25 +210,6 @@ fn authenticate(creds: &Credentials) -> Result<Option<User>> {
     })
 }
 
-fn builder(profile: &str) -> Option<ServerBuilder> {
-    let builder = Server::builder();
-    match profile {
-        "default" => Some(builder),
-        "test" => Some(
-            builder
-                .max_message_size(64 << 10)
-                .max_in_flight(8)
-                .call_timeout(Duration::from_secs(5))
-                .login_timeout(Duration::from_secs(2))
-                .expiry(Expiry { notice: Duration::from_secs(2), grace: Duration::from_secs(2) })
-                .shutdown_grace(Duration::from_secs(3))
-                .head_timeout(Duration::from_secs(2))
-                .heartbeat(Heartbeat::every(Duration::from_secs(2)).timeout(Duration::from_secs(2))),
-        ),
-        _ => None,
-    }
-}
-
 /// Writes the log to `file`, and to standard error what of it tells no cause.
 fn log_to(file: &str) -> std::io::Result<()> {
     // What the panics of `fail` say is a cause as well.
@@ -258,13 +239,17 @@ fn arg(name: &str, usual: &str) -> String {
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     log_to(&arg("--log", ""))?;
-    let Some(builder) = builder(&arg("--profile", "default")) else {
-        eprintln!("--profile is default or test");
-        return Ok(ExitCode::FAILURE);
+    let config = match Config::profile(&arg("--profile", "default")) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("--profile: {error}");
+            return Ok(ExitCode::FAILURE);
+        }
     };
     let app = App::default();
     let counts = Arc::clone(&app.counts);
-    let server = builder
+    let server = Server::builder()
+        .config(config)
         .service(PublicServer::new(App { counts }))
         .service(ConformanceServer::new(app))
         .auth(authenticate)

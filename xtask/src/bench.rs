@@ -13,6 +13,12 @@ pub(crate) enum Bench {
     Peers(Program),
     /// What it costs to adopt Trunkline beside its peers: seconds to build, crates, lines of expansion
     Adoption(Program),
+    /// What connections cost a server while nothing happens on them
+    Idle {
+        /// What to hand on to the measuring program
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// The parts of Trunkline one by one
     Units {
         /// What to hand on to the benches
@@ -37,6 +43,7 @@ impl Bench {
         match self {
             Self::Peers(program) => program.run(repo, "benches/peers"),
             Self::Adoption(program) => program.run(repo, "benches/adoption"),
+            Self::Idle { args } => idle(repo, args),
             Self::Units { args } => units(repo, args),
         }
     }
@@ -56,6 +63,11 @@ impl Program {
         let mut program = command::cargo(&folder);
         command::run(program.args(["run", "--locked", "--release", "--", "run"]).args(&self.args))
     }
+}
+
+fn idle(repo: &Repo, args: &[String]) -> Result<(), Failure> {
+    let mut program = command::cargo(&repo.root);
+    command::run(program.args(["run", "--release", "--package", "trunkline-idle", "--"]).args(args))
 }
 
 fn units(repo: &Repo, args: &[String]) -> Result<(), Failure> {
