@@ -109,13 +109,13 @@ pub(crate) fn found(text: &str) -> Option<&str> {
 
 /// Prints what comes, line by line; the first line with something in it that nobody may see.
 pub(crate) fn pass_on(from: impl Read, mut to: impl Write) -> Option<String> {
-    let mut found = None;
+    let mut seen = None;
     for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
         let text = String::from_utf8_lossy(&line);
         let _ = writeln!(to, "{text}");
-        found = found.or_else(|| found(&text).map(str::to_owned));
+        seen = seen.or_else(|| found(&text).map(str::to_owned));
     }
-    found
+    seen
 }
 
 type Printed = [JoinHandle<String>; 2];
