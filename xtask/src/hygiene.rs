@@ -29,7 +29,8 @@ const OWN_KEYS: [(&str, &str); 2] = [
 const CREDENTIALS: [&str; 5] = ["token", "secret", "password", "credential", "key_bytes"];
 
 /// What may stand behind a `%` in a log line: it has nothing of a peer in it, or escapes it.
-const ESCAPED: [&str; 7] = ["Escaped", "error", "reason", "name", "self.conn.id", "conn.id", "addr"];
+const ESCAPED: [&str; 8] =
+    ["Escaped", "error", "reason", "name", "self.conn.id", "conn.id", "addr", "inner.certificate"];
 
 /// Macros that print.
 const PRINTS: [&str; 5] = ["println!", "eprintln!", "print!", "eprint!", "dbg!"];
