@@ -48,8 +48,9 @@ async function say(page: Page, text: string): Promise<void> {
 
 test("a message is answered, and others find it in the history", async () => {
   const dora = await visit();
+  await dora.getByText("not connected", { exact: true }).waitFor();
   await enter(dora, "dora", "kitchen");
-  await dora.getByText("open", { exact: true }).waitFor();
+  await dora.getByText("open as dora", { exact: true }).waitFor();
   await say(dora, "is there coffee?");
   await dora.getByRole("listitem").filter({ hasText: "dorais there coffee?" }).waitFor();
 
@@ -60,15 +61,20 @@ test("a message is answered, and others find it in the history", async () => {
 
 test("a typed error shows as its own case", async () => {
   const page = await visit();
+  await enter(page, "ann", "lobby");
+  await say(page, "anybody?");
+  await page.getByRole("listitem").first().waitFor();
   await enter(page, "ann", "attic");
   await page.getByRole("alert").filter({ hasText: "There is no room called attic." }).waitFor();
   expect(await page.getByRole("button", { name: "Send" }).isDisabled()).toBe(true);
+  // What was said elsewhere is not shown as this room's.
+  await expect.poll(() => page.getByRole("listitem").count()).toBe(0);
 });
 
 test("a rate limit says when to come back", async () => {
   const page = await visit();
   await enter(page, "carl", "lobby");
-  await page.getByText("open", { exact: true }).waitFor();
+  await page.getByText("open as carl", { exact: true }).waitFor();
   await page.getByLabel("Message").fill("once more");
   // All in one turn, and so in one packet: no pause of the page can make room for more.
   const send = page.getByRole("button", { name: "Send" });

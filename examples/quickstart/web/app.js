@@ -7,7 +7,16 @@ function platformSocket() {
 
 // rpc-client-ts/dist/call.js
 function newCall(begin) {
-  return Object.assign(new Promise(begin), { result });
+  const promise = new Promise((resolve, reject) => begin((read, fails) => {
+    if (fails)
+      return resolve(Promise.resolve().then().then(read));
+    try {
+      resolve(read());
+    } catch (error) {
+      reject(error);
+    }
+  }));
+  return Object.assign(promise, { result });
 }
 function result() {
   return this.then((value) => ({ ok: true, value }), (error) => ({ ok: false, error }));
@@ -33,9 +42,14 @@ var CODES = [
   "UNAUTHENTICATED"
 ];
 var RpcError = class RpcError2 extends Error {
+  static {
+    RpcError2.prototype.name = "RpcError";
+  }
   constructor({ message, cause, ...fields }) {
-    super(message, cause === void 0 ? void 0 : { cause });
-    this.name = "RpcError";
+    const { kind, method, code, reference } = fields;
+    super(kind === "app" ? message : `${[method, code, reference].join(" ")}: ${message}`, cause === void 0 ? void 0 : { cause });
+    void this.stack;
+    this.message = message;
     for (const [key, value] of Object.entries(fields))
       if (value !== void 0)
         Object.assign(this, { [key]: value });
@@ -106,14 +120,14 @@ var json = {
     const end = frame.lastIndexOf("]");
     const payload = frame.slice(comma + 1, end);
     if (!BLANK.test(frame.slice(end + 1)) || BLANK.test(payload))
-      throw new Broken("bad end of a frame");
+      throw new Broken("bad frame");
     return [...parseFields(`${frame.slice(0, comma)}]`), () => decode(payload)];
   }
 };
 function parseFields(text) {
   const fields = JSON.parse(text);
   if (!Array.isArray(fields))
-    throw new Broken("a frame is not an array");
+    throw new Broken("bad frame");
   return fields;
 }
 function findComma(frame, at) {
@@ -132,7 +146,7 @@ function findComma(frame, at) {
     else if (char === "," && depth === 1 && ++fields === at)
       return i;
     if (depth > 65 || depth === 2 && i > MAX_HEAD + 1024)
-      throw new Broken("bad head: it takes more than 16 KiB or is nested more than 64 deep");
+      throw new Broken("bad head: too large or too deep");
   }
   return -1;
 }
@@ -182,9 +196,9 @@ function decode2(codec, bytes) {
   const kind = fields[0];
   const letters = isWhole(kind) ? FIELDS[kind] : void 0;
   if (!letters)
-    throw new Broken("unknown kind of frame");
+    throw new Broken("bad frame");
   if (![...letters].every((letter, i) => CHECKS[letter]?.(fields[i + 1]))) {
-    throw new Broken(`bad field in a frame of kind ${kind}`);
+    throw new Broken(`bad frame of kind ${kind}`);
   }
   const at = payloadAt(kind);
   if (at) {
@@ -199,7 +213,7 @@ function payloadAt(kind) {
 }
 function unavailable(head2) {
   const key = Object.keys(head2).find((key2) => /^[A-Z]|^[opkcsr]$/.test(key2) && !(Array.isArray(head2[key2]) && head2[key2].length === 0));
-  return key && `${key.slice(0, 16)} in a head is not available in this version`;
+  return key && `${key.slice(0, 16)} in a head is not available`;
 }
 function isWhole(value) {
   return Number.isSafeInteger(value) && value >= 0;
@@ -224,29 +238,9 @@ var CHECKS = {
   h: head({ t: "n", m: "m", i: "s", o: "n", p: "a", c: "N", s: "N", r: "a" }),
   v: head({ c: "N", s: "N" }),
   // What belongs to resuming is not looked at, because nothing is made of it.
-  w: map({ v: "n!", session: "s!", user: "s", ping_ms: "n", limits: "l", services: "m" })
+  w: map({ v: "n!", session: "s!", user: "s", ping_ms: "n", expires_ms: "n", limits: "l", services: "m" })
 };
-var FIELDS = [
-  void 0,
-  void 0,
-  "w",
-  "ish*",
-  "sh*",
-  "iv*",
-  "iv*",
-  "if",
-  "iv*",
-  "i",
-  "inn",
-  "aN",
-  "nf",
-  "ssns*",
-  "ssnn",
-  "n",
-  "n",
-  "n",
-  "m"
-];
+var FIELDS = "  w ish* sh* iv* iv* if iv* i inn aN nf ssns* ssnn n n n m".split(" ");
 
 // rpc-client-ts/dist/timer.js
 var MAX_TIMER = 2 ** 31 - 1;
@@ -279,13 +273,13 @@ var Session = class {
   /** Makes a call, which ends at once if it can never be sent. The result gives it up. */
   call(request) {
     const { head: head2, timeout } = request;
-    const failure = this.#ended ?? (timeout > 0 ? void 0 : LATE) ?? (head2 && tooLarge("what is sent beside the parameters", this.#codec.size(this.#codec.encode(head2)), MAX_HEAD));
+    const failure = this.#ended ?? (timeout > 0 ? void 0 : late(request)) ?? (head2 && tooLarge("`meta`", this.#codec.size(this.#codec.encode(head2)), MAX_HEAD));
     if (failure) {
       request.end([FAIL, failure]);
       return () => {
       };
     }
-    const expire = () => this.#giveUp(pending, LATE);
+    const expire = () => this.#giveUp(pending, late(request));
     const pending = {
       request,
       deadline: performance.now() + timeout,
@@ -354,7 +348,7 @@ var Session = class {
         this.#urge(0, [PONG, frame[1]]);
         break;
       case WELCOME:
-        throw new Broken("a second welcome");
+        throw new Broken("bad frame");
     }
   }
   #answered(id, outcome) {
@@ -368,7 +362,7 @@ var Session = class {
   }
   #refuseRequest(id, head2) {
     if (id % 2 === 1 || id <= this.#lastPeerId)
-      throw new Broken("bad id of a request");
+      throw new Broken("bad id");
     this.#lastPeerId = id;
     const message = unavailable(head2) ?? "this client serves no methods";
     this.#urge(id, [FAIL, id, { code: "UNIMPLEMENTED", message }]);
@@ -461,7 +455,9 @@ function finish({ timer, request }, outcome) {
   request.end(outcome);
 }
 var CANCELLED = { code: "CANCELLED", message: "cancelled by the caller" };
-var LATE = { code: "DEADLINE_EXCEEDED", message: "no answer within the deadline" };
+function late({ method, timeout }) {
+  return { code: "DEADLINE_EXCEEDED", message: `\`${method}\` gave no answer within ${timeout} ms` };
+}
 var DEFAULTS = { packet: 1 << 20, in_flight: 1024 };
 var FILL = 16 << 10;
 var MAX_ID = Number.MAX_SAFE_INTEGER;
@@ -541,7 +537,7 @@ var Link = class {
         throw new Broken("too large a packet (1009)");
       for (const bytes of this.#codec.split(packet)) {
         if (++count > MAX_FRAMES)
-          throw new Broken("too many frames in a packet");
+          throw new Broken("too many frames");
         const frame = decode2(this.#codec, bytes);
         if (!this.#welcomed)
           this.#welcome(frame);
@@ -557,10 +553,10 @@ var Link = class {
   }
   #welcome(frame) {
     if (frame[0] !== WELCOME)
-      throw new Broken("bad first frame");
+      throw new Broken("bad frame");
     const [, welcome] = frame;
     if (welcome.v !== 1)
-      throw new Broken("unknown version of the protocol");
+      throw new Broken("bad version");
     this.#welcomed = true;
     if (welcome.ping_ms)
       this.#watch(Math.max(35e3, welcome.ping_ms + 1e4));
@@ -587,10 +583,39 @@ function subprotocol(codec) {
 }
 var MARK = 256 << 10;
 
+// rpc-client-ts/dist/login.js
+function watchLogin(refresh, ended) {
+  let end;
+  let timer;
+  const tick = async () => {
+    const known = end;
+    let pause = end - performance.now();
+    if (pause <= 0)
+      return ended();
+    try {
+      if (refresh)
+        return await refresh();
+    } catch (error) {
+      console.warn(error);
+      const { code, retryAfterMs = 1e3 } = error;
+      if (!FINAL.test(code))
+        pause = Math.min(pause, retryAfterMs);
+    }
+    if (known === end)
+      timer = after(pause + 1, tick);
+  };
+  return (left = Infinity, share = Math.random() / 4) => {
+    clearTimeout(timer);
+    end = performance.now() + left;
+    timer = after(left * share, tick);
+  };
+}
+var FINAL = /^(UNAUTH|PERM|INVALID|UNIM)/;
+
 // rpc-client-ts/dist/outcome.js
 function understand(name, outcome, cause, method, revival) {
   if (outcome[0] === FAIL)
-    return failed(name, outcome[1], cause);
+    throw failed(name, outcome[1], cause);
   const [kind, payload] = outcome;
   const plan = method?.r?.[kind === OK ? 0 : 1];
   let value;
@@ -599,16 +624,16 @@ function understand(name, outcome, cause, method, revival) {
     if (plan && revival?.revive)
       value = revival.revive.read(value, plan, revival.plans ?? {});
   } catch (error) {
-    const message = `the answer is not what this client expects: ${reason(error)}`;
-    return failed(name, { code: error instanceof UnsafeInteger ? "OUT_OF_RANGE" : "INTERNAL", message, executed: true }, error);
+    const message = `the answer cannot be read: ${reason(error)}`;
+    throw failed(name, { code: error instanceof UnsafeInteger ? "OUT_OF_RANGE" : "INTERNAL", message, executed: true }, error);
   }
   if (kind === OK)
     return value;
   const { code, data } = value ?? {};
   if (typeof code !== "string") {
-    return failed(name, { code: "UNKNOWN", message: "the method failed with an unknown error", executed: true });
+    throw failed(name, { code: "UNKNOWN", executed: true });
   }
-  return new RpcError({
+  throw new RpcError({
     kind: "app",
     method: name,
     code,
@@ -661,6 +686,7 @@ var Connection = class {
   ready;
   state = "connecting";
   user;
+  #url;
   #options;
   #codec;
   #session;
@@ -668,22 +694,25 @@ var Connection = class {
   #hashes;
   /** Each with the name of its event; those of the state have none. */
   #listeners = /* @__PURE__ */ new Set();
+  #loginEnds;
   #link;
   #token;
   #patience;
   #accept;
   #reject;
   constructor(url, options) {
+    this.#url = url;
     this.#options = options;
     this.#codec = options.codec ?? json;
     this.#session = new Session(this.#codec, (name, params) => this.#event(name, params));
+    this.#loginEnds = watchLogin(typeof options.token === "function" ? () => this.refresh() : void 0, () => this.#become("open", void 0));
     this.ready = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#reject = reject;
     });
     this.ready.catch(() => {
     });
-    this.#dial(url);
+    this.#dial();
   }
   service(def) {
     if (!this.#stubs.has(def)) {
@@ -701,6 +730,12 @@ var Connection = class {
   onState(listener) {
     return this.#listen(void 0, listener);
   }
+  login(token) {
+    return this.#logIn("rpc.login", token);
+  }
+  async refresh(token) {
+    await this.#logIn("rpc.refresh", token ?? await this.#fetch());
+  }
   async close() {
     this.#session.flush();
     this.#end({ code: 1e3, reason: "closed by this client" });
@@ -710,19 +745,19 @@ var Connection = class {
   [Symbol.asyncDispose]() {
     return this.close();
   }
-  async #dial(url) {
-    const { token, WebSocket, connectTimeout = 1e4 } = this.#options;
-    const late = () => {
+  async #dial() {
+    const { WebSocket, connectTimeout = 1e4 } = this.#options;
+    const late2 = () => {
       this.#end({ code: 1006, reason: `no connection within ${connectTimeout / 1e3} seconds` });
       this.#link?.close(1e3);
     };
-    this.#patience = after(connectTimeout, late);
+    this.#patience = after(connectTimeout, late2);
     try {
       const Socket = WebSocket ?? await platformSocket();
-      this.#token = (typeof token === "function" ? await token() : token) ?? void 0;
+      this.#token = await this.#fetch();
       if (this.state === "closed")
         return;
-      this.#link = new Link(new Socket(url, [subprotocol(this.#codec)]), this.#codec, this.#session, {
+      this.#link = new Link(new Socket(this.#url, [subprotocol(this.#codec)]), this.#codec, this.#session, {
         hello: () => this.#hello(),
         welcomed: (welcome, link) => this.#welcomed(welcome, link),
         ended: (close) => this.#end(close)
@@ -730,6 +765,20 @@ var Connection = class {
     } catch (error) {
       this.#end({ code: 1006, reason: reason(error) }, void 0, error);
     }
+  }
+  async #fetch() {
+    const { token } = this.#options;
+    return (typeof token === "function" ? await token() : token) ?? void 0;
+  }
+  async #logIn(method, token) {
+    const { uid } = this.#options;
+    this.#loggedIn(await this.call(method, { token, uid }));
+  }
+  #loggedIn({ user, expires_ms }) {
+    if (this.state === "closed")
+      return;
+    this.#loginEnds(expires_ms, 0.75 + Math.random() / 10);
+    this.#become("open", user);
   }
   #hello() {
     return {
@@ -742,7 +791,8 @@ var Connection = class {
       services: this.#hashes
     };
   }
-  #welcomed({ user, limits, services = {} }, link) {
+  #welcomed(welcome, link) {
+    const { user, limits, services = {} } = welcome;
     if (this.#token !== void 0 && user === void 0) {
       const refused = { code: "UNAUTHENTICATED", message: "the server did not accept the token" };
       this.#end({ code: 1e3, reason: refused.message }, refused);
@@ -752,27 +802,37 @@ var Connection = class {
     clearTimeout(this.#patience);
     const stale = Object.keys(services).join(", ");
     if (stale) {
-      console.warn(`trunkline: the generated file with ${stale} is not of the server's version: generate it again`);
+      console.warn(`trunkline: the generated file with ${stale} is not of the server's version: generate it again, with \`cargo rpc\` or \`trunkline gen\``);
     }
-    this.user = user;
     this.#session.attach(link, limits);
     this.#accept();
-    this.#become("open");
+    this.#loggedIn(welcome);
   }
   #end(close, failure, cause) {
     if (this.state === "closed")
       return;
     clearTimeout(this.#patience);
+    this.#loginEnds(NaN);
     const why = close.reason ? `${close.code}: ${close.reason}` : close.code;
-    const message = this.state === "open" ? `the connection is closed (${why})` : `there is no connection (${why})`;
-    const ending = failure ?? { code: "UNAVAILABLE", message };
+    const message = this.state === "open" ? `the connection is closed (${why})` : this.#nowhere(why);
+    const code = close.code === 4401 || close.code === 4403 ? "UNAUTHENTICATED" : "UNAVAILABLE";
+    const ending = failure ?? { code, message };
     this.#reject(failed("", ending, cause));
-    this.#session.end(ending, `the connection was lost before the answer (${why})`);
-    this.#become("closed", close);
+    this.#session.end(ending, failure?.message ?? `the connection was lost before the answer (${why})`);
+    this.#become("closed", this.user, close);
   }
-  #become(state2, close) {
+  /** Why there never was a connection, as far as browsers tell. */
+  #nowhere(why) {
+    const url = this.#url.replace(/[^/]*@|\?.*/g, "");
+    const hint = this.#link ? ": is the path right, and the origin allowed?" : "";
+    return `there is no connection to ${url} (${why})${hint}`;
+  }
+  #become(state2, user, close) {
+    const same = this.state === state2 && this.user === user;
     this.state = state2;
-    this.#tell(void 0, state2, close);
+    this.user = user;
+    if (!same)
+      this.#tell(void 0, state2, close, user);
   }
   #listen(event, listener) {
     const own = [event, listener];
@@ -798,22 +858,21 @@ var Connection = class {
     } catch {
       return;
     }
-    this.#tell(name, Array.isArray(value) ? value[0] : value);
+    if (name === "rpc.expiring")
+      this.#loginEnds(value?.expires_ms);
+    else
+      this.#tell(name, Array.isArray(value) ? value[0] : value);
   }
   #call(name, params, options = {}, method, revival) {
     const { signal, meta } = options;
     const told = options.timeout ?? (method?.t ? void 0 : this.#options.timeout);
     const timeout = told ?? method?.t ?? CALL_TIMEOUT;
-    return newCall((resolve, reject) => {
+    return newCall((settle) => {
       let giveUp;
       const abort = () => giveUp?.();
       const end = (outcome) => {
         signal?.removeEventListener("abort", abort);
-        const value = understand(name, outcome, signal?.reason, method, revival);
-        if (value instanceof RpcError)
-          reject(value);
-        else
-          resolve(value);
+        settle(() => understand(name, outcome, signal?.reason, method, revival), outcome[0] !== OK);
       };
       if (signal?.aborted)
         return end([FAIL, CANCELLED]);
@@ -860,13 +919,14 @@ var chat;
 async function enter(name, room) {
   await client?.close();
   client = connect("/rpc", { token: `token-of-${name}` });
-  client.onState((now) => state.textContent = now);
+  state.textContent = client.state;
+  client.onState((now, _close, user) => state.textContent = user ? `${now} as ${user}` : now);
   chat = client.service(Chat);
   rooms.replaceChildren(...(await chat.rooms()).map((known) => new Option(known)));
   const joined = await chat.join(room).result();
   sendButton.disabled = !joined.ok;
   problem.textContent = joined.ok ? "" : explain(joined.error);
-  if (joined.ok) show(await chat.history(room));
+  show(joined.ok ? await chat.history(room) : []);
 }
 async function say(text) {
   const said = await chat.say(text).result();

@@ -17,14 +17,15 @@ let chat: Chat | undefined;
 async function enter(name: string, room: string): Promise<void> {
   await client?.close();
   client = connect("/rpc", { token: `token-of-${name}` });
-  client.onState((now) => (state!.textContent = now));
+  state!.textContent = client.state;
+  client.onState((now, _close, user) => (state!.textContent = user ? `${now} as ${user}` : now));
   chat = client.service(Chat);
   rooms!.replaceChildren(...(await chat.rooms()).map((known) => new Option(known)));
 
   const joined = await chat.join(room).result();
   sendButton.disabled = !joined.ok;
   problem!.textContent = joined.ok ? "" : explain(joined.error);
-  if (joined.ok) show(await chat.history(room));
+  show(joined.ok ? await chat.history(room) : []);
 }
 
 /** Says something, and shows what the room has heard since. */
