@@ -119,6 +119,7 @@ async fn ask(raw: &mut Raw, document: Value) -> Value {
     serde_json::from_str(&raw.receive().await.unwrap()).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads well with `json!`")]
 fn call(method: &str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
 }

@@ -69,6 +69,7 @@ async fn json_rpc(body: Value) -> Value {
     serde_json::from_slice(&bodies[0]).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads well with `json!`")]
 fn call(id: u64, method: &str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }

@@ -14,7 +14,6 @@ use jsonrpsee::{
     },
     proc_macros::rpc,
     rpc_params,
-    types::ErrorObjectOwned,
 };
 use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
 use serde_json::{Value, json};
@@ -52,7 +51,7 @@ fn call(error: Error) -> (i32, Value) {
 }
 
 /// What holds however the client is connected.
-async fn all_of(client: &(impl ClientT + ShopClient + Sync)) {
+async fn all_of(client: &(impl ShopClient + Sync)) {
     assert_eq!(client.sum(10, 20).await.unwrap(), 30);
     let order = Order { item: "tea".into(), count: 2 };
     assert_eq!(client.order(order.clone()).await.unwrap(), order);
