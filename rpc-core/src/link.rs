@@ -344,7 +344,9 @@ impl Link {
                 Protocol::Native(_) => self.say(&Message::Ping(self.pings)),
                 Protocol::JsonRpc => self.ping = true,
             }
-            self.ping_at = now.checked_add(every);
+            // From when it was due: links that ping together go on doing so.
+            let due = at.checked_add(every).filter(|due| *due > now);
+            self.ping_at = due.or_else(|| now.checked_add(every));
             self.pong_at = self.pong_at.or(now.checked_add(self.keep_alive.pong_within));
         }
         Ok(())

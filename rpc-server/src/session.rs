@@ -1,6 +1,9 @@
 //! From a transport to a session: hello, authentication, welcome, and then the driver.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -337,7 +340,7 @@ fn start<T: Transport>(
             first,
         ),
     };
-    let link = link.with_jitter(jitter());
+    let link = link.with_jitter(jitter(server.config.heartbeat.every));
     let handle = Handle::connected(link.protocol().codec());
     let mut session = Session::new(Role::Server, server.config.limits.session.clone(), link.protocol());
     let attached = session.attach(link);
@@ -355,9 +358,50 @@ fn start<T: Transport>(
     Started { driver, conn, handle, hub: server.hub.clone(), has_failed, revocations }
 }
 
-/// A number from 0 to 1, so that sessions made together do not ping together.
-fn jitter() -> f64 {
+/// At which part of its first interval a session pings: a number from 0 to 1.
+///
+/// It is random, so that sessions made together do not ping together; but all that ping in the same tenth of a second do it at
+/// once, so that the process wakes up once for all of them. Waking up is most of what an idle connection costs.
+fn jitter(every: Duration) -> f64 {
     use std::hash::{BuildHasher, RandomState};
 
-    f64::from(RandomState::new().hash_one(0_u8) as u32) / f64::from(u32::MAX)
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    let now = now();
+    let slot = PINGS_TOGETHER.min(every / 40).max(Duration::from_nanos(1));
+    let slots = (every.as_nanos() / slot.as_nanos()).max(1);
+    let which = u128::from(RandomState::new().hash_one(0_u8)) % slots;
+    let since_begin = now.saturating_duration_since(*BEGIN.get_or_init(|| now));
+    let into_slot = (since_begin.as_nanos() % slot.as_nanos()) as f64;
+    let first = slot.as_nanos() as f64 * (which + 1) as f64 - into_slot;
+    1.0 - first / every.as_nanos() as f64
+}
+
+/// Pings that are due within this time of each other are sent at once.
+const PINGS_TOGETHER: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn first_pings_are_spread_and_gathered() {
+        let every = Duration::from_secs(25);
+        let begin = now();
+        jitter(every);
+        let mut slots = std::collections::BTreeSet::new();
+        for _ in 0..1000 {
+            let first = every.mul_f64(1.0 - jitter(every));
+            assert!(!first.is_zero() && first <= every, "{first:?}");
+            let at = (now() - begin + first).as_micros();
+            let offset = at % 100_000;
+            assert!(offset <= 1 || offset >= 99_999, "{offset} µs beside");
+            slots.insert((at + 50_000) / 100_000);
+            tokio::time::advance(Duration::from_millis(7)).await;
+        }
+        assert!(slots.len() > 200, "{}", slots.len());
+        for every in [Duration::from_millis(1), Duration::from_nanos(1), Duration::from_secs(1 << 40)] {
+            let jitter = jitter(every);
+            assert!((0.0..=1.0).contains(&jitter), "{jitter}");
+        }
+    }
 }
