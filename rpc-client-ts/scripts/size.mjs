@@ -25,8 +25,7 @@ function descriptor() {
 
 const core = await sizeOf('export { connect, isRpcError } from "trunkline";');
 const parts = [
-  // 6,000 for calls, and 300 for logins that are renewed in time.
-  ["core with JSON calls", core.gzip, 6300],
+  ["core with JSON calls", core.gzip, 6000],
   ["+ MessagePack", await above('export { msgpack } from "trunkline/msgpack";'), 2000],
   ["+ bigint and bytes in JSON", await above('export { revive } from "trunkline/revive";'), 1000],
   ["+ TanStack Query", await above('export { rpc } from "trunkline/tanstack-query";'), 500],

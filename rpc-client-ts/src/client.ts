@@ -11,7 +11,6 @@ import type { Codec, Payload } from "./codec.ts";
 import { type AppError, failed, type RpcError, reason } from "./error.ts";
 import { json } from "./json.ts";
 import { type Close, Link, subprotocol } from "./link.ts";
-import { type Ending, type LoggedIn, watchLogin } from "./login.ts";
 import { understand } from "./outcome.ts";
 import { decode, FAIL, type Failure, type Head, type Hello, NOTIFY, OK, type Welcome } from "./protocol.ts";
 import { type MethodDef, type Revival, type ServiceDef, stub } from "./service.ts";
@@ -23,8 +22,7 @@ import { after, MAX_TIMER, type Timer } from "./timer.ts";
 export interface ClientOptions {
   /**
    * The credential: a string, or a function that fetches one, which is asked on dialling. A server that does not accept it
-   * refuses the client with `UNAUTHENTICATED`. If the login has an end, the function is also asked at about four fifths of its
-   * time, or as soon as the server gives notice, and the login is refreshed with what it gives.
+   * refuses the client with `UNAUTHENTICATED`.
    */
   readonly token?: Token | undefined;
   /** How calls are written: JSON unless set to `msgpack` of `trunkline/msgpack`. */
@@ -54,7 +52,7 @@ export interface Client extends AsyncDisposable {
   readonly ready: Promise<void>;
   /** What the connection is doing. */
   readonly state: State;
-  /** Who the server takes this client for; `undefined` before a login, and after its end. */
+  /** Who the server takes this client for; `undefined` before a login. */
   readonly user: string | undefined;
   /**
    * The stub of a service: an object with its methods. The same one each time.
@@ -76,23 +74,10 @@ export interface Client extends AsyncDisposable {
   /** Listens to what the server sends by the name `event`. The result stops listening. */
   on<T = unknown>(event: string, listener: (value: T) => void): () => void;
   /**
-   * Tells of each change of {@link Client.state}, of the last one with the reason, and of {@link Client.user}, such as the end
-   * of the login. The result stops it.
+   * Tells of each change of {@link Client.state}, with the {@link Client.user}, and of the last one with the reason. The result
+   * stops it.
    */
   onState(listener: (state: State, close: Close | undefined, user: string | undefined) => void): () => void;
-  /**
-   * Logs in on this connection, where the server did not know the client yet, or goes on as the same user with another token.
-   *
-   * Rejects with `UNAUTHENTICATED` if the server knows nobody by the token: another may be tried, but the server closes the
-   * connection after some that have failed. With `PERMISSION_DENIED` if it is somebody else's.
-   */
-  login(token: string): Promise<void>;
-  /**
-   * Renews the login with another token of the same user, which the function `token` of the options gives unless it is passed: for
-   * new claims, or before the login ends. With such a function, a client does the latter by itself. Rejects as
-   * {@link Client.login}, and with what the function throws.
-   */
-  refresh(token?: string): Promise<void>;
   /** Closes the connection; resolves when it is. What was sent before still arrives; calls in flight fail with `UNAVAILABLE`. */
   close(): Promise<void>;
 }
@@ -148,7 +133,6 @@ class Connection implements Client {
   #hashes: Record<string, string> | undefined;
   /** Each with the name of its event; those of the state have none. */
   readonly #listeners = new Set<readonly [event: string | undefined, listener: Listener]>();
-  readonly #loginEnds: Ending;
   #link: Link | undefined;
   #token: string | undefined;
   #patience: Timer;
@@ -160,9 +144,6 @@ class Connection implements Client {
     this.#options = options;
     this.#codec = options.codec ?? json;
     this.#session = new Session(this.#codec, (name, params) => this.#event(name, params));
-    this.#loginEnds = watchLogin(typeof options.token === "function" ? () => this.refresh() : undefined, () =>
-      this.#become("open", undefined),
-    );
     this.ready = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#reject = reject;
@@ -193,14 +174,6 @@ class Connection implements Client {
 
   onState(listener: (state: State, close: Close | undefined, user: string | undefined) => void): () => void {
     return this.#listen(undefined, listener);
-  }
-
-  login(token: string): Promise<void> {
-    return this.#logIn("rpc.login", token);
-  }
-
-  async refresh(token?: string): Promise<void> {
-    await this.#logIn("rpc.refresh", token ?? (await this.#fetch()));
   }
 
   async close(): Promise<void> {
@@ -240,19 +213,6 @@ class Connection implements Client {
     return (typeof token === "function" ? await token() : token) ?? undefined;
   }
 
-  async #logIn(method: string, token: string | undefined): Promise<void> {
-    const { uid } = this.#options;
-    this.#loggedIn(await this.call<LoggedIn, never>(method, { token, uid }));
-  }
-
-  #loggedIn({ user, expires_ms }: LoggedIn): void {
-    // The answer may have been the last thing that came.
-    if (this.state === "closed") return;
-    // At four fifths of its time, a little earlier or later, so that clients that came together do not refresh together.
-    this.#loginEnds(expires_ms, 0.75 + Math.random() / 10);
-    this.#become("open", user);
-  }
-
   #hello(): Hello {
     return {
       v: 1,
@@ -282,13 +242,12 @@ class Connection implements Client {
     }
     this.#session.attach(link, limits);
     this.#accept();
-    this.#loggedIn(welcome);
+    this.#become("open", user);
   }
 
   #end(close: Close, failure?: Failure, cause?: unknown): void {
     if (this.state === "closed") return;
     clearTimeout(this.#patience);
-    this.#loginEnds(NaN);
     const why = close.reason ? `${close.code}: ${close.reason}` : close.code;
     const message = this.state === "open" ? `the connection is closed (${why})` : this.#nowhere(why);
     const code = close.code === 4401 || close.code === 4403 ? "UNAUTHENTICATED" : "UNAVAILABLE";
@@ -341,8 +300,7 @@ class Connection implements Client {
       // There is nobody who could be told, and the connection is not to blame.
       return;
     }
-    if (name === "rpc.expiring") this.#loginEnds((value as LoggedIn | null)?.expires_ms);
-    else this.#tell(name, Array.isArray(value) ? value[0] : value);
+    this.#tell(name, Array.isArray(value) ? value[0] : value);
   }
 
   #call(

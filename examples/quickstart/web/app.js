@@ -583,35 +583,6 @@ function subprotocol(codec) {
 }
 var MARK = 256 << 10;
 
-// rpc-client-ts/dist/login.js
-function watchLogin(refresh, ended) {
-  let end;
-  let timer;
-  const tick = async () => {
-    const known = end;
-    let pause = end - performance.now();
-    if (pause <= 0)
-      return ended();
-    try {
-      if (refresh)
-        return await refresh();
-    } catch (error) {
-      console.warn(error);
-      const { code, retryAfterMs = 1e3 } = error;
-      if (!FINAL.test(code))
-        pause = Math.min(pause, retryAfterMs);
-    }
-    if (known === end)
-      timer = after(pause + 1, tick);
-  };
-  return (left = Infinity, share = Math.random() / 4) => {
-    clearTimeout(timer);
-    end = performance.now() + left;
-    timer = after(left * share, tick);
-  };
-}
-var FINAL = /^(UNAUTH|PERM|INVALID|UNIM)/;
-
 // rpc-client-ts/dist/outcome.js
 function understand(name, outcome, cause, method, revival) {
   if (outcome[0] === FAIL)
@@ -694,7 +665,6 @@ var Connection = class {
   #hashes;
   /** Each with the name of its event; those of the state have none. */
   #listeners = /* @__PURE__ */ new Set();
-  #loginEnds;
   #link;
   #token;
   #patience;
@@ -705,7 +675,6 @@ var Connection = class {
     this.#options = options;
     this.#codec = options.codec ?? json;
     this.#session = new Session(this.#codec, (name, params) => this.#event(name, params));
-    this.#loginEnds = watchLogin(typeof options.token === "function" ? () => this.refresh() : void 0, () => this.#become("open", void 0));
     this.ready = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#reject = reject;
@@ -729,12 +698,6 @@ var Connection = class {
   }
   onState(listener) {
     return this.#listen(void 0, listener);
-  }
-  login(token) {
-    return this.#logIn("rpc.login", token);
-  }
-  async refresh(token) {
-    await this.#logIn("rpc.refresh", token ?? await this.#fetch());
   }
   async close() {
     this.#session.flush();
@@ -770,16 +733,6 @@ var Connection = class {
     const { token } = this.#options;
     return (typeof token === "function" ? await token() : token) ?? void 0;
   }
-  async #logIn(method, token) {
-    const { uid } = this.#options;
-    this.#loggedIn(await this.call(method, { token, uid }));
-  }
-  #loggedIn({ user, expires_ms }) {
-    if (this.state === "closed")
-      return;
-    this.#loginEnds(expires_ms, 0.75 + Math.random() / 10);
-    this.#become("open", user);
-  }
   #hello() {
     return {
       v: 1,
@@ -806,13 +759,12 @@ var Connection = class {
     }
     this.#session.attach(link, limits);
     this.#accept();
-    this.#loggedIn(welcome);
+    this.#become("open", user);
   }
   #end(close, failure, cause) {
     if (this.state === "closed")
       return;
     clearTimeout(this.#patience);
-    this.#loginEnds(NaN);
     const why = close.reason ? `${close.code}: ${close.reason}` : close.code;
     const message = this.state === "open" ? `the connection is closed (${why})` : this.#nowhere(why);
     const code = close.code === 4401 || close.code === 4403 ? "UNAUTHENTICATED" : "UNAVAILABLE";
@@ -858,10 +810,7 @@ var Connection = class {
     } catch {
       return;
     }
-    if (name === "rpc.expiring")
-      this.#loginEnds(value?.expires_ms);
-    else
-      this.#tell(name, Array.isArray(value) ? value[0] : value);
+    this.#tell(name, Array.isArray(value) ? value[0] : value);
   }
   #call(name, params, options = {}, method, revival) {
     const { signal, meta } = options;

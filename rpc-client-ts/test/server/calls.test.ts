@@ -207,17 +207,6 @@ describe.each(CODECS)("in $name", ({ codec }) => {
   });
 });
 
-test("a client logs in on its connection, and refreshes as the same user only", async () => {
-  const client = await connected({ token: undefined });
-  const calls = client.service(Calls);
-  await expect(client.login("made up")).rejects.toMatchObject({ code: "UNAUTHENTICATED", method: "rpc.login" });
-  await client.login("tok-ann");
-  expect([client.user, (await calls.whoami()).name]).toEqual(["ann", "ann"]);
-  await client.refresh("tok-ann");
-  await expect(client.refresh("tok-admin")).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
-  expect(client.user).toBe("ann");
-});
-
 test("a token that nobody has is refused", async () => {
   const client = connect(serverUrl(), { token: "made up" });
   const error = await client.ready.then(
