@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use trunkline::{
     __private::{
-        AsHandle, BoxFuture, CallOf, Dispatch, FromCall, Handle, Incoming, MethodSchema, Outcome,
-        ParamSchema, Service, ServiceSchema,
+        Answers, BoxFuture, CallOf, Callee, CalleeKind, Direct, Dispatch, FromCall, Handle, Incoming,
+        MethodSchema, Outcome, ParamSchema, ParamsWriter, Service, ServiceSchema,
     },
     CallError, Client, Code, Error, Guard, Result, Server, User, is,
 };
+
+use crate::peer_services::{connections, some_connection};
 
 /// What the user writes, as `#[service]` rewrites it.
 trait Greeter: Send + Sync + 'static {
@@ -20,6 +22,8 @@ trait Greeter: Send + Sync + 'static {
     ) -> impl Future<Output = Result<String>> + Send;
 
     fn secret(&self) -> impl Future<Output = String> + Send;
+
+    fn wave(&self, name: String) -> impl Future<Output = ()> + Send;
 }
 
 struct GreeterServer<T> {
@@ -61,31 +65,57 @@ impl<T: Greeter> Dispatch for GreeterServer<T> {
                 call.params()?.end()?;
                 call.reply::<String>(self.service.secret().await)
             }),
+            2 => Box::pin(async move {
+                let mut params = call.params()?;
+                let name = params.next::<String>()?;
+                params.end()?;
+                call.release();
+                self.service.wave(name).await;
+                call.reply(())
+            }),
             _ => call.unimplemented(),
         }
     }
 }
 
 #[derive(Clone)]
-struct GreeterClient {
-    handle: Handle,
+struct GreeterClient<K = Direct> {
+    callee: K,
 }
 
-impl GreeterClient {
-    fn new(peer: &impl AsHandle) -> Self {
-        Self { handle: peer.as_handle().clone() }
+impl<K: CalleeKind> GreeterClient<K> {
+    fn new(callee: &impl Callee<Kind = K>) -> Self {
+        Self { callee: callee.callee() }
     }
 
-    fn greet(&self, name: impl Into<String>, times: i64) -> CallOf<Result<String>> {
-        let mut params = self.handle.params(2);
+    fn greet(&self, name: impl Into<String>, times: i64) -> CallOf<Result<String>>
+    where
+        K: Answers,
+    {
+        let handle = self.callee.handle();
+        let mut params = handle.params(2);
         params.push::<String>(&name.into());
         params.push::<i64>(&times);
-        self.handle.call::<Result<String>>(<Self as Service>::SCHEMA, 0, params)
+        Handle::call::<Result<String>>(handle, <GreeterClient as Service>::SCHEMA, 0, params)
     }
 
-    fn secret(&self) -> CallOf<String> {
-        let params = self.handle.params(0);
-        self.handle.call::<String>(<Self as Service>::SCHEMA, 1, params)
+    fn secret(&self) -> CallOf<String>
+    where
+        K: Answers,
+    {
+        let handle = self.callee.handle();
+        let params = handle.params(0);
+        Handle::call::<String>(handle, <GreeterClient as Service>::SCHEMA, 1, params)
+    }
+
+    /// A method without an answer can also be called over an audience, whose receivers speak several codecs.
+    fn wave(&self, name: impl Into<String>) -> K::Sent {
+        let name: String = name.into();
+        self.callee.send(<GreeterClient as Service>::SCHEMA, 2, move |codec| {
+            let mut params = ParamsWriter::new(codec, 1);
+            params.push::<String>(&name);
+            params.finish()
+        })
     }
 }
 
@@ -128,6 +158,25 @@ impl Service for GreeterClient {
                 requires: Some("is(\"vip\")"),
                 returns: || (TypeSchema::of::<String>(), TypeSchema::of::<Never>()),
             },
+            MethodSchema {
+                name: "wave",
+                wire: &["wave"],
+                docs: "",
+                deprecated: None,
+                params: &[ParamSchema {
+                    name: "name",
+                    has_default: false,
+                    ty: || TypeSchema::of::<String>(),
+                }],
+                body: false,
+                public: false,
+                idempotent: false,
+                oneway: true,
+                timeout: None,
+                rate_limit: None,
+                requires: None,
+                returns: || (TypeSchema::of::<()>(), TypeSchema::of::<Never>()),
+            },
         ],
     );
 }
@@ -135,7 +184,7 @@ impl Service for GreeterClient {
 use trunkline::{__private::TypeSchema, Never};
 
 /// What the user writes to serve it.
-struct Polite;
+struct Polite(tokio::sync::mpsc::UnboundedSender<String>);
 
 impl Greeter for Polite {
     async fn greet(&self, user: Option<User>, name: String, times: i64) -> Result<String> {
@@ -147,10 +196,20 @@ impl Greeter for Polite {
     async fn secret(&self) -> String {
         "42".to_owned()
     }
+
+    async fn wave(&self, name: String) {
+        self.0.send(name).unwrap();
+    }
 }
 
 fn server() -> Server {
-    Server::builder().service(GreeterServer::new(Polite)).build().unwrap()
+    Server::builder().service(GreeterServer::new(polite().0)).build().unwrap()
+}
+
+/// The service, and whom it was waved to.
+fn polite() -> (Polite, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let (waved, told) = tokio::sync::mpsc::unbounded_channel();
+    (Polite(waved), told)
 }
 
 #[tokio::test]
@@ -192,4 +251,21 @@ async fn a_call_crosses_a_real_socket() {
             assert_eq!(answer.unwrap(), format!("{}x", "hello ".repeat(times)));
         }
     }
+}
+
+#[tokio::test]
+async fn a_client_is_served_by_hand_as_well_and_an_audience_hears() {
+    let server = Server::builder().build().unwrap();
+    let (first, mut told) = polite();
+    let builder = Client::builder("").expose(GreeterServer::new(first));
+    let _json = builder.clone().codec(trunkline::Codec::Json).over(server.in_memory()).await.unwrap();
+    let hub = server.hub();
+    let conn = some_connection(&hub).await;
+    let _msgpack = builder.over(server.in_memory()).await.unwrap();
+    connections(&hub, 2).await;
+    GreeterClient::new(&conn).wave("one").await.unwrap();
+    assert_eq!(GreeterClient::new(&conn).greet("client", 1).await.unwrap(), "hello client");
+    assert_eq!(told.recv().await.unwrap(), "one");
+    assert_eq!(GreeterClient::new(&hub.everyone()).wave("all").await.unwrap(), 2);
+    assert_eq!([told.recv().await.unwrap(), told.recv().await.unwrap()], ["all", "all"]);
 }

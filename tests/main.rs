@@ -23,6 +23,7 @@ mod log;
 mod metrics;
 mod operator;
 mod params;
+mod peer_services;
 mod post;
 mod raw;
 mod settings;

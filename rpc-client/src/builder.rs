@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use trunkline_core::{Codec, ConfigError, Hello, KeepAlive, SessionConfig};
-use trunkline_peer::{TraceContext, TraceSource, Transport};
+use trunkline_peer::{Dispatch, TraceContext, TraceSource, Transport};
 
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
@@ -11,6 +11,7 @@ use crate::{
     client::Client,
     dial::{self, Url},
     error::ConnectError,
+    exposed::Exposed,
     line::{ClientState, Line, OnState},
     token::{FetchToken, IntoToken},
 };
@@ -30,6 +31,7 @@ pub struct ClientBuilder {
     pub(crate) tls: Tls,
     pub(crate) on_state: Option<OnState>,
     pub(crate) trace: Option<Arc<TraceSource>>,
+    pub(crate) exposed: Exposed,
 }
 
 impl ClientBuilder {
@@ -47,6 +49,7 @@ impl ClientBuilder {
             tls: Tls::default(),
             on_state: None,
             trace: None,
+            exposed: Exposed::default(),
         }
     }
 
@@ -70,6 +73,51 @@ impl ClientBuilder {
     /// [`ConnectionState::Initializing`]: trunkline_peer::ConnectionState::Initializing
     pub fn on_state(mut self, tell: impl Fn(&ClientState) + Send + Sync + 'static) -> Self {
         self.on_state = Some(Arc::new(tell));
+        self
+    }
+
+    /// Serves a service to the server, which calls it through the generated client of the same trait, built over a
+    /// `Connection`: `WorkerClient::new(&conn).scan(jobs).await?`. Several may be exposed, if no two methods have the same
+    /// name on the wire.
+    ///
+    /// ```ignore
+    /// use trunkline::{Client, service};
+    ///
+    /// #[service]
+    /// trait Worker {
+    ///     async fn scan(&self, jobs: Vec<u64>) -> usize;
+    /// }
+    ///
+    /// struct Scanner;
+    ///
+    /// impl Worker for Scanner {
+    ///     async fn scan(&self, jobs: Vec<u64>) -> usize {
+    ///         jobs.len()
+    ///     }
+    /// }
+    ///
+    /// let builder = Client::builder("ws://localhost:8080").expose(WorkerServer::new(Scanner));
+    /// # let _ = builder;
+    /// ```
+    ///
+    /// Everything is as on a server: the methods run in the task of the connection and must not block, several run at once,
+    /// and each ends with its deadline, when it is cancelled, or with the connection. Errors that are not the method's own
+    /// type reach the server as `INTERNAL` with a reference, and the log of this process has them. What differs: the caller is
+    /// the server, so there is no `User`, and guards see what methods of this end have [set](trunkline_peer::Connection::set)
+    /// on their `Connection`. Through that, a method may call the server in turn.
+    ///
+    /// The server calls nobody whose connection is closed: hold the client for as long as it is to be called, and
+    /// [connect](Self::connect) it, for one that [dials when it is called](Self::connect_lazy) has to call first.
+    pub fn expose(mut self, service: impl Dispatch) -> Self {
+        self.exposed.add(service);
+        self
+    }
+
+    /// How many calls of the server to [exposed](Self::expose) services may be unanswered at once: 1,024 unless set, and as
+    /// many of `oneway` methods beside them. The server learns it and lets further calls wait at its end; one more all the
+    /// same is refused with `RESOURCE_EXHAUSTED`.
+    pub fn max_in_flight(mut self, calls: u32) -> Self {
+        self.config.max_in_flight = calls;
         self
     }
 
@@ -157,11 +205,11 @@ impl ClientBuilder {
     ///
     /// Dropping the future drops the half-made connection.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        self.check()?;
-        let url = Url::parse(&self.url)?;
-        let line = self.line();
-        let joined = dial::connect(&self, &url, &line).await?;
-        Ok(Client::spawn(self, line, joined))
+        let this = self.checked()?;
+        let url = Url::parse(&this.url)?;
+        let line = this.line();
+        let joined = dial::connect(&this, &url, &line).await?;
+        Ok(Client::spawn(this, line, joined))
     }
 
     /// A client that dials when it is first called, and again when it is called after the connection has ended, whyever
@@ -176,10 +224,10 @@ impl ClientBuilder {
     ///
     /// Outside of a tokio runtime, in which the connection lives.
     pub fn connect_lazy(self) -> Result<Client, ConnectError> {
-        self.check()?;
-        let url = Url::parse(&self.url)?;
-        let line = self.line();
-        Ok(Client::spawn_lazy(self, line, url))
+        let this = self.checked()?;
+        let url = Url::parse(&this.url)?;
+        let line = this.line();
+        Ok(Client::spawn_lazy(this, line, url))
     }
 
     /// Logs in over a transport that is there already, such as one end of `server.in_memory()`.
@@ -188,22 +236,24 @@ impl ClientBuilder {
     ///
     /// As [`Self::connect`].
     pub async fn over(self, transport: impl Transport) -> Result<Client, ConnectError> {
-        self.check()?;
-        let line = self.line();
-        let joined = dial::over(&self, transport, &line).await?;
-        Ok(Client::spawn(self, line, joined))
+        let this = self.checked()?;
+        let line = this.line();
+        let joined = dial::over(&this, transport, &line).await?;
+        Ok(Client::spawn(this, line, joined))
     }
 
     /// Refuses what cannot work.
-    fn check(&self) -> Result<(), ConnectError> {
+    fn checked(mut self) -> Result<Self, ConnectError> {
         self.config.check()?;
+        self.exposed.build()?;
         #[cfg(feature = "tls")]
         self.tls.check()?;
         let zero = [(self.call_timeout, "call_timeout"), (self.connect_timeout, "connect_timeout")];
         if let Some((_, name)) = zero.into_iter().find(|(duration, _)| duration.is_zero()) {
             return Err(ConfigError(format!("{name} must be more than zero")).into());
         }
-        dial::check_headers(&self.headers)
+        dial::check_headers(&self.headers)?;
+        Ok(self)
     }
 
     fn line(&self) -> Line {
@@ -229,6 +279,7 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("ClientBuilder")
             .field("url", &dial::shown(&self.url))
             .field("codec", &self.codec)
+            .field("exposed", &self.exposed)
             .finish_non_exhaustive()
     }
 }

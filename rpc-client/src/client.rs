@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use tokio::task::AbortHandle;
 use trunkline_core::{AnyError, CloseCode, CloseReason, Code, Error, Role, Session, Wire};
-use trunkline_peer::{AsHandle, Call, ConnectionState, Driver, Handle, States, Transport};
+use trunkline_peer::{AsHandle, Call, Callee, ConnectionState, Direct, Driver, Handle, States, Transport};
 
 use crate::{
     builder::ClientBuilder,
@@ -134,7 +134,8 @@ impl Drop for Ending {
 async fn drive<T: Transport>(builder: &ClientBuilder, line: &Line, joined: Joined<T>) {
     let mut session = Session::new(Role::Client, builder.config.clone(), builder.codec);
     let attached = session.attach(joined.link);
-    let driver = Driver::new(joined.transport, session, line.handle.clone(), None, attached);
+    let services = builder.exposed.session(joined.id, joined.server, line.handle.clone());
+    let driver = Driver::new(joined.transport, session, line.handle.clone(), services, attached);
     // A task of its own, so that calls need not pass by it.
     let (kept, token) = (line.clone(), builder.token.clone());
     let _keeping =
@@ -167,6 +168,14 @@ async fn dial_when_called(builder: &ClientBuilder, url: &Url, line: &Line) {
                 line.handle.fail_waiting(&Error::new(code, message).with_detail(error));
             }
         }
+    }
+}
+
+impl Callee for Client {
+    type Kind = Direct;
+
+    fn callee(&self) -> Direct {
+        Direct::new(&self.handle)
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 use trunkline_core::{AwaitWelcome, CloseCode, CloseReason, Link, Packet, Protocol, Subprotocol};
-use trunkline_peer::{ConnectionState, End, Transport, WebSocket, hang_up, now};
+use trunkline_peer::{ConnectionId, ConnectionState, End, PeerInfo, Transport, WebSocket, hang_up, now};
 
 use crate::{builder::ClientBuilder, error::ConnectError, line::Line, socket::Socket};
 
@@ -93,9 +93,12 @@ pub(crate) async fn connect(
     line: &Line,
 ) -> Result<Joined<WebSocket<Socket>>, ConnectError> {
     line.reached(async {
-        within(builder.connect_timeout, async { login(builder, dial(builder, url).await?, line).await })
-            .await
-            .map_err(|error| error.at(shown(&builder.url)))
+        within(builder.connect_timeout, async {
+            let (server, transport) = dial(builder, url).await?;
+            login(builder, server, transport, line).await
+        })
+        .await
+        .map_err(|error| error.at(shown(&builder.url)))
     })
     .await
 }
@@ -106,7 +109,7 @@ pub(crate) async fn over<T: Transport>(
     transport: T,
     line: &Line,
 ) -> Result<Joined<T>, ConnectError> {
-    line.reached(within(builder.connect_timeout, login(builder, transport, line))).await
+    line.reached(within(builder.connect_timeout, login(builder, PeerInfo::local(), transport, line))).await
 }
 
 /// Gives up `work` once the patience is at its end.
@@ -118,8 +121,9 @@ pub(crate) async fn within<T>(
 }
 
 /// Opens a WebSocket.
-async fn dial(builder: &ClientBuilder, url: &Url) -> Result<WebSocket<Socket>, ConnectError> {
+async fn dial(builder: &ClientBuilder, url: &Url) -> Result<(PeerInfo, WebSocket<Socket>), ConnectError> {
     let stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
+    let server = PeerInfo::new(stream.peer_addr()?);
     // What is sent is gathered already; a delay would only add to it.
     stream.set_nodelay(true)?;
     let mut stream = secured(builder, url, stream).await?;
@@ -127,7 +131,8 @@ async fn dial(builder: &ClientBuilder, url: &Url) -> Result<WebSocket<Socket>, C
     let key = generate_key();
     stream.write_all(&request(builder, url, subprotocol, &key)).await?;
     let read = response(&mut stream, subprotocol, &key).await?;
-    Ok(WebSocket::new(End::Client, stream, &read, builder.config.max_packet as usize).await)
+    let socket = WebSocket::new(End::Client, stream, &read, builder.config.max_packet as usize).await;
+    Ok((server, socket))
 }
 
 #[cfg(feature = "tls")]
@@ -212,11 +217,16 @@ fn check(
 pub(crate) struct Joined<T> {
     pub(crate) transport: T,
     pub(crate) link: Link,
+    /// Where the server is.
+    pub(crate) server: PeerInfo,
+    /// The number that it gave the session.
+    pub(crate) id: ConnectionId,
 }
 
 /// Says hello and waits for the welcome.
 pub(crate) async fn login<T: Transport>(
     builder: &ClientBuilder,
+    server: PeerInfo,
     mut transport: T,
     line: &Line,
 ) -> Result<Joined<T>, ConnectError> {
@@ -251,5 +261,6 @@ pub(crate) async fn login<T: Transport>(
         return Err(ConnectError::Unauthenticated);
     }
     line.welcomed(&welcome);
-    Ok(Joined { transport, link })
+    let id = ConnectionId(welcome.session.parse().unwrap_or_default());
+    Ok(Joined { transport, link, server, id })
 }

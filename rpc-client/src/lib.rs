@@ -7,6 +7,7 @@ mod builder;
 mod client;
 mod dial;
 mod error;
+mod exposed;
 mod line;
 mod login;
 mod socket;

@@ -107,6 +107,13 @@ impl Payload {
         }
     }
 
+    /// The same value in a form whose clones share their bytes.
+    #[must_use]
+    pub fn into_shared(self) -> Self {
+        let body = Body::Shared(self.shared());
+        Self { body, ..self }
+    }
+
     /// The encoded value, copied only if it was encoded here.
     pub(crate) fn shared(&self) -> Bytes {
         match &self.body {

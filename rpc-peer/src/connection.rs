@@ -124,6 +124,11 @@ impl fmt::Debug for PeerInfo {
 
 /// The side that serves a connection, as the connection finds it again: what extractors are made of.
 pub trait Host: Any + Send + Sync {
+    /// Whether peers log in to this side.
+    fn knows_users(&self) -> bool {
+        true
+    }
+
     /// Adds what this side knows of a user who is about to be logged in.
     fn adopt(&self, user: User) -> User {
         user
@@ -244,8 +249,11 @@ impl Connection {
     /// # Errors
     ///
     /// If the session belongs to another user already, also to one whose login has expired: an identity never changes. If
-    /// it was [revoked](Self::revoke).
+    /// it was [revoked](Self::revoke). At the end of a client, to which no server logs in.
     pub fn login(&self, user: User) -> Result<(), Error> {
+        if self.0.host.as_ref().is_some_and(|host| !host.knows_users()) {
+            return Err(Error::new(Code::Unimplemented, "nobody logs in to a client: a server knows users"));
+        }
         let user = match &self.0.host {
             Some(host) => host.adopt(user),
             None => user,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tracing::field::display;
 use trunkline_core::{
     CallKey, CloseCode, CloseReason, Code, Error, Escaped, Event, Failure, Goaway, MethodSchema, Outcome,
-    Packet, Payload, ProtocolError, Request, RequestId, Session,
+    Packet, Payload, ProtocolError, Request, RequestId, Role, Session,
 };
 
 #[cfg(feature = "metrics")]
@@ -244,7 +244,7 @@ impl<T: Transport> Driver<T> {
     #[cfg_attr(not(feature = "metrics"), expect(clippy::unused_self, reason = "there is nobody to tell"))]
     fn measure(&mut self) {
         #[cfg(feature = "metrics")]
-        if self.services.is_some() {
+        if self.session.role() == Role::Server {
             meters::outbound_queue(self.session.queued());
             if let Some(took) = self.session.take_round_trip() {
                 meters::ping(took);
@@ -406,8 +406,13 @@ impl<T: Transport> Driver<T> {
 
     fn handle_request(&mut self, cx: &mut Context<'_>, now: Instant, request: Request) -> Result<(), End> {
         let id = request.id;
+        if self.session.role() == Role::Client && id.is_none() && request.method() == EXPIRING {
+            self.handle_expiring(request);
+            return Ok(());
+        }
         let Some(services) = &self.services else {
-            return self.handle_without_services(now, request);
+            let error = Error::new(Code::Unimplemented, "nothing is served at this end");
+            return self.refuse(now, id, "", Refusal { error, penalty: Penalty::None }, None);
         };
         let found = services.router.find(&services.connection, &request.method());
         let watched = Watched::new(&services.router, &services.connection, found.as_ref().ok(), &request);
@@ -449,17 +454,11 @@ impl<T: Transport> Driver<T> {
         Ok(())
     }
 
-    /// At an end that serves nothing there is only what the server says of the session.
-    fn handle_without_services(&mut self, now: Instant, request: Request) -> Result<(), End> {
-        let id = request.id;
-        if id.is_none() && request.method() == EXPIRING {
-            if let Ok(Expiring { expires_ms }) = request.into_params().decode() {
-                self.handle.expiring(Duration::from_millis(expires_ms));
-            }
-            return Ok(());
+    /// Takes what a server says of the session, which is for no service of the client.
+    fn handle_expiring(&self, request: Request) {
+        if let Ok(Expiring { expires_ms }) = request.into_params().decode() {
+            self.handle.expiring(Duration::from_millis(expires_ms));
         }
-        let error = Error::new(Code::Unimplemented, "nothing is served at this end");
-        self.refuse(now, id, "", Refusal { error, penalty: Penalty::None }, None)
     }
 
     /// Answers a call whose method has ended at once.
@@ -741,7 +740,7 @@ impl<T: Transport> Driver<T> {
         self.handle.set_load(0, 0);
         self.note_left_out();
         #[cfg(feature = "metrics")]
-        if self.services.is_some() {
+        if self.session.role() == Role::Server {
             meters::closed(reason.code, say);
         }
         self.session.end(&ended(&reason));

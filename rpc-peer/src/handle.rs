@@ -31,12 +31,7 @@ use crate::{
     trace::{TraceContext, TraceSource},
 };
 
-/// What a generated client calls through: a client, a connection, or what they lend.
-#[diagnostic::on_unimplemented(
-    message = "no calls go through `{Self}`",
-    label = "neither a client nor a connection",
-    note = "build a stub over a `trunkline::Client` or a `trunkline::Connection`, as in `ChatClient::new(&client)`"
-)]
+/// What has a driver, and a way to it: a client, or a connection.
 pub trait AsHandle {
     /// The way to the driver.
     fn as_handle(&self) -> &Handle;
@@ -209,6 +204,13 @@ impl Handle {
         params: impl IntoParams,
     ) -> Call<T, AnyError> {
         Call::new(self, method.into().into(), CallKind::Answered, None, params.into_params())
+    }
+
+    /// Sends a notification, which nobody waits for; whether there is a session to send it on.
+    pub fn notify(&self, method: impl Into<Cow<'static, str>>, params: Payload) -> bool {
+        let request = Prepared { method: method.into(), head: None, params, timeout: None, late_at: None };
+        self.push(Wish::Call(Pending::new(self.clone(), CallKind::Oneway, Ok(request))));
+        !self.is_closed()
     }
 
     /// Asks the driver to close the link.

@@ -7,6 +7,7 @@
 mod attr;
 mod call;
 mod call_log;
+mod callee;
 mod causes;
 mod certificate;
 mod clock;
@@ -40,6 +41,7 @@ mod websocket;
 pub use attr::{Attr, AttrKey, AttrName, attr};
 pub use call::{Call, CallError};
 pub use call_log::{CallLog, CallStatus};
+pub use callee::{Answers, Broadcast, Callee, CalleeKind, Cast, Direct, EncodeParams, Notification, Sending};
 pub use causes::causes;
 pub use certificate::PeerCertificate;
 pub use clock::{after, now};

@@ -10,9 +10,10 @@ use std::{
 };
 
 use tokio::sync::Notify;
-use trunkline_core::{CloseCode, CloseReason, Code, Error};
+use trunkline_core::{CloseCode, CloseReason, Code, Codec, Error, Payload};
 use trunkline_peer::{
-    AsHandle, CallHead, Connection, ConnectionId, FromCall, Host, LinkError, LinkEvent, Login, User, UserLoad,
+    AsHandle, BoxFuture, Broadcast, CallHead, Callee, Cast, Connection, ConnectionId, FromCall, Host,
+    LinkError, LinkEvent, Login, Notification, User, UserLoad,
 };
 
 use crate::{
@@ -347,6 +348,44 @@ impl Audience {
         drop(sessions);
         found.iter().for_each(Connection::revoke);
         found.len()
+    }
+}
+
+/// A generated client over an audience calls methods that are `oneway`: `EventsClient::new(&hub.user("ann"))`.
+impl Callee for Audience {
+    type Kind = Cast;
+
+    fn callee(&self) -> Cast {
+        Cast::new(self.clone())
+    }
+}
+
+impl Broadcast for Audience {
+    fn broadcast(&self, notification: Notification) -> BoxFuture<Result<usize, Error>> {
+        let told = self.tell(&notification);
+        Box::pin(std::future::ready(told))
+    }
+}
+
+impl Audience {
+    /// Sends a notification to all of them, encoded once for each codec that they speak.
+    fn tell(&self, notification: &Notification) -> Result<usize, Error> {
+        let mut encoded: Vec<(Codec, Payload)> = Vec::new();
+        let mut reached = 0;
+        for conn in &self.found {
+            let handle = conn.as_handle();
+            let known = encoded.iter().find(|(codec, _)| *codec == handle.codec());
+            let params = match known {
+                Some((_, params)) => params.clone(),
+                None => {
+                    let params = notification.params(handle.codec())?.into_shared();
+                    encoded.push((handle.codec(), params.clone()));
+                    params
+                }
+            };
+            reached += usize::from(handle.notify(notification.method().to_owned(), params));
+        }
+        Ok(reached)
     }
 }
 

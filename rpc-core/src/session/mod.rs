@@ -359,9 +359,9 @@ impl Session {
         }
     }
 
-    /// Tells the client that the server is about to go.
+    /// Tells the client that the server is about to go. A client has nothing to say to that.
     pub fn goaway(&mut self, goaway: Goaway) {
-        if let Some(link) = &mut self.link {
+        if let Some(link) = self.link.as_mut().filter(|_| self.role == Role::Server) {
             link.say(&Message::Goaway(Box::new(goaway)));
         }
     }
@@ -406,6 +406,11 @@ impl Session {
     }
 
     // Questions.
+
+    /// Which end it is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
 
     /// How payloads are encoded.
     pub fn codec(&self) -> Codec {

@@ -30,16 +30,16 @@ pub(super) fn client(service: &Service, private: &Private) -> TokenStream {
         #(#attrs)*
         #[derive(::core::fmt::Debug, ::core::clone::Clone)]
         #[allow(dead_code)]
-        #vis struct #client {
-            handle: #private::Handle,
+        #vis struct #client<K = #private::Direct> {
+            callee: K,
         }
 
         #(#conditions)*
         #[allow(dead_code, deprecated, clippy::too_many_arguments, clippy::needless_pass_by_value)]
-        impl #client {
-            /// Calls the service at the other end of `peer`: a client or a connection.
-            #vis fn new(peer: &impl #private::AsHandle) -> Self {
-                Self { handle: ::core::clone::Clone::clone(peer.as_handle()) }
+        impl<__Kind: #private::CalleeKind> #client<__Kind> {
+            /// Calls the service at the other end of `callee`: a client, a connection or an audience.
+            #vis fn new(callee: &impl #private::Callee<Kind = __Kind>) -> Self {
+                Self { callee: callee.callee() }
             }
             #(#methods)*
         }
@@ -52,19 +52,32 @@ fn method(service: &Service, number: &Literal, method: &Method, private: &Privat
     let doc = format!("Calls `{}`.", plain(ident));
     let doc = (!is_documented(&attrs)).then(|| quote!(#[doc = #doc]));
     let arguments = method.travelling().map(argument);
+    let client = sibling(service, "Client");
+    let schema = quote!(<#client as #private::Service>::SCHEMA);
+    if method.keys.oneway.is_some() {
+        let (owned, params) = (method.travelling().map(own), encode(method, private));
+        return quote! {
+            #doc
+            #(#attrs)*
+            #vis fn #ident(&self, #(#arguments),*) -> __Kind::Sent {
+                #(#owned)*
+                self.callee.send(#schema, #number, #params)
+            }
+        };
+    }
     let params = match method.body_param() {
         Some(arg) => write_body(arg, private),
         None => write_params(method, private),
     };
-    let written = local("params");
+    let (handle, written) = (local("handle"), local("params"));
     let returns = private.call_of(&output);
     let assertion = private.assert_reply(&output);
-    let args = quote!(&self.handle, <Self as #private::Service>::SCHEMA, #number, #written);
-    let call = private.call(&output, &args);
+    let call = private.call(&output, &quote!(#handle, #schema, #number, #written));
     quote! {
         #doc
         #(#attrs)*
-        #vis fn #ident(&self, #(#arguments),*) -> #returns {
+        #vis fn #ident(&self, #(#arguments),*) -> #returns where __Kind: #private::Answers {
+            let #handle = self.callee.handle();
             #params
             #assertion
             #call
@@ -79,25 +92,53 @@ fn argument(arg: &Arg) -> TokenStream {
     quote!(#ident: #ty)
 }
 
-fn write_body(arg: &Arg, private: &Private) -> TokenStream {
-    let (ty, params, value) = (&arg.ty, local("params"), value(arg));
-    let assertion = private.assert_wire(ty);
-    quote_spanned!(at(ty)=> #assertion let #params = self.handle.body::<#ty>(&#value);)
-}
-
-fn write_params(method: &Method, private: &Private) -> TokenStream {
-    let params = local("params");
-    let writes: Vec<TokenStream> = method.params().map(|arg| write_param(arg, private)).collect();
+/// A closure that encodes the params, of a call that an audience may hear in several codecs.
+fn encode(method: &Method, private: &Private) -> TokenStream {
+    let (codec, params) = (local("codec"), local("params"));
+    if let Some(arg) = method.body_param() {
+        let (ident, ty, assertion) = (arg.ident(), &arg.ty, private.assert_wire(&arg.ty));
+        let encoded = quote_spanned!(at(ty)=> #private::Payload::encode::<#ty>(#codec, &#ident));
+        return quote!(move |#codec| { #assertion #encoded });
+    }
+    let writes: Vec<TokenStream> =
+        method.params().map(|arg| write_param(arg, &arg.ident().to_token_stream(), private)).collect();
     let count = Literal::usize_unsuffixed(writes.len());
     let mutable = (!writes.is_empty()).then(|| quote!(mut));
     quote! {
-        let #mutable #params = self.handle.params(#count);
+        move |#codec| {
+            let #mutable #params = #private::ParamsWriter::new(#codec, #count);
+            #(#writes)*
+            #params.finish()
+        }
+    }
+}
+
+/// Makes of an argument what travels.
+fn own(arg: &Arg) -> Option<TokenStream> {
+    let (ident, ty) = (arg.ident(), &arg.ty);
+    is_string(ty).then(|| quote_spanned!(at(ty)=> let #ident: #ty = ::core::convert::Into::into(#ident);))
+}
+
+fn write_body(arg: &Arg, private: &Private) -> TokenStream {
+    let (ty, handle, params, value) = (&arg.ty, local("handle"), local("params"), value(arg));
+    let assertion = private.assert_wire(ty);
+    quote_spanned!(at(ty)=> #assertion let #params = #handle.body::<#ty>(&#value);)
+}
+
+fn write_params(method: &Method, private: &Private) -> TokenStream {
+    let (handle, params) = (local("handle"), local("params"));
+    let writes: Vec<TokenStream> =
+        method.params().map(|arg| write_param(arg, &value(arg), private)).collect();
+    let count = Literal::usize_unsuffixed(writes.len());
+    let mutable = (!writes.is_empty()).then(|| quote!(mut));
+    quote! {
+        let #mutable #params = #handle.params(#count);
         #(#writes)*
     }
 }
 
-fn write_param(arg: &Arg, private: &Private) -> TokenStream {
-    let (ty, params, value) = (&arg.ty, local("params"), value(arg));
+fn write_param(arg: &Arg, value: &TokenStream, private: &Private) -> TokenStream {
+    let (ty, params) = (&arg.ty, local("params"));
     let assertion = private.assert_wire(ty);
     quote_spanned!(at(ty)=> #assertion #params.push::<#ty>(&#value);)
 }

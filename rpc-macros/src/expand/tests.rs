@@ -156,38 +156,44 @@ fn a_service_is_what_one_would_write_by_hand() {
             #rooms
             #[derive(::core::fmt::Debug, ::core::clone::Clone)]
             #[allow(dead_code)]
-            pub struct ChatClient {
-                handle: Handle,
+            pub struct ChatClient<K = Direct> {
+                callee: K,
             }
 
             #[allow(dead_code, deprecated, clippy::too_many_arguments, clippy::needless_pass_by_value)]
-            impl ChatClient {
-                #[doc = r" Calls the service at the other end of `peer`: a client or a connection."]
-                pub fn new(peer: &impl AsHandle) -> Self {
-                    Self { handle: ::core::clone::Clone::clone(peer.as_handle()) }
+            impl<__Kind: CalleeKind> ChatClient<__Kind> {
+                #[doc = r" Calls the service at the other end of `callee`: a client, a connection or an audience."]
+                pub fn new(callee: &impl Callee<Kind = __Kind>) -> Self {
+                    Self { callee: callee.callee() }
                 }
                 #says
                 pub fn say(&self, room: impl ::core::convert::Into<String>, order: Order)
                     -> CallOf<Result<Message, ChatError> >
+                where
+                    __Kind: Answers
                 {
-                    let mut params = self.handle.params(2);
+                    let handle = self.callee.handle();
+                    let mut params = handle.params(2);
                     params.push::<String>(&::core::convert::Into::into(room));
                     assert_wire::<Order>();
                     params.push::<Order>(&order);
                     let _ = ::core::marker::PhantomData::<CallOf<Result<Message, ChatError> > >;
-                    Handle::call::<Result<Message, ChatError> >(&self.handle, <Self as Service>::SCHEMA, 0, params)
+                    Handle::call::<Result<Message, ChatError> >(handle, <ChatClient as Service>::SCHEMA, 0, params)
                 }
                 #[doc = "Calls `version`."]
-                pub fn version(&self,) -> CallOf<()> {
-                    let params = self.handle.params(0);
-                    Handle::call::<()>(&self.handle, <Self as Service>::SCHEMA, 1, params)
+                pub fn version(&self,) -> __Kind::Sent {
+                    self.callee.send(<ChatClient as Service>::SCHEMA, 1, move |codec| {
+                        let params = ParamsWriter::new(codec, 0);
+                        params.finish()
+                    })
                 }
                 #[doc = "Calls `all`."]
                 #[deprecated]
-                pub fn all(&self, all: All) -> CallOf<u8> {
+                pub fn all(&self, all: All) -> CallOf<u8> where __Kind: Answers {
+                    let handle = self.callee.handle();
                     assert_wire::<All>();
-                    let params = self.handle.body::<All>(&all);
-                    Handle::call::<u8>(&self.handle, <Self as Service>::SCHEMA, 2, params)
+                    let params = handle.body::<All>(&all);
+                    Handle::call::<u8>(handle, <ChatClient as Service>::SCHEMA, 2, params)
                 }
             }
         },
