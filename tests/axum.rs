@@ -180,3 +180,62 @@ async fn json_rpc_and_post_are_open_in_an_application() {
     let headers = format!("content-type: application/json\r\ncontent-length: 2\r\n{known}");
     assert_eq!(send(addr, "POST /deep/rpc", &headers, b"{}").await.status, 503);
 }
+
+#[data]
+struct Notification {
+    title: String,
+    actions: Vec<String>,
+}
+
+/// What the server pushes, implemented by the client.
+#[service]
+trait Desk {
+    #[method(oneway)]
+    async fn notification(&self, note: Notification);
+}
+
+struct Tab(tokio::sync::mpsc::UnboundedSender<String>);
+
+impl Desk for Tab {
+    async fn notification(&self, note: Notification) {
+        let _ = self.0.send(format!("{} {:?}", note.title, note.actions));
+    }
+}
+
+async fn notify(State(hub): State<Hub>, Path(user): Path<String>, body: String) -> String {
+    let note = serde_json::from_str::<Notification>(&body).unwrap();
+    let tabs = DeskClient::new(&hub.user(&user)).notification(note).await.unwrap();
+    json!({ "status": "sent", "tabs": tabs }).to_string()
+}
+
+#[tokio::test]
+async fn a_route_notifies_every_tab_of_one_user_and_nobody_else() {
+    let auth = |creds: &Credentials| Ok(creds.token().map(User::new));
+    let server = Server::builder().auth(auth).build().unwrap();
+    let app = Router::new()
+        .route("/ws", server.axum_route())
+        .route("/users/{user}/notify", post(notify))
+        .with_state(server.hub());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move { ::axum::serve(listener, app).await });
+    let mut tabs = Vec::new();
+    for user in ["7", "7", "8"] {
+        let (told, tells) = tokio::sync::mpsc::unbounded_channel();
+        let client =
+            Client::builder(format!("ws://{addr}/ws")).token(user).expose(DeskServer::new(Tab(told)));
+        tabs.push((client.connect().await.unwrap(), tells));
+    }
+    crate::peer_services::connections(&server.hub(), 3).await;
+    let note = json!({ "title": "hi", "actions": ["open"] }).to_string();
+    let headers = format!("content-type: application/json\r\ncontent-length: {}\r\n", note.len());
+    let answer = send(addr, "POST /users/7/notify", &headers, note.as_bytes()).await;
+    assert_eq!(String::from_utf8(answer.body).unwrap(), r#"{"status":"sent","tabs":2}"#);
+    for (_client, told) in &mut tabs[..2] {
+        assert_eq!(within(told.recv()).await.unwrap(), r#"hi ["open"]"#);
+    }
+    let (other, told) = &mut tabs[2];
+    // What was sent to it before would be there by now.
+    assert!(other.call::<u32>("nothing", ()).await.is_err());
+    assert!(told.try_recv().is_err());
+}

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use trunkline::{CallError, Client, Code, Connection, Credentials, Result, Server, User};
+use trunkline::{CallError, Client, Code, Connection, Credentials, Hub, Result, Server, User, service};
 
 use crate::contract::{Chat, ChatClient, ChatError, ChatServer, Message, ROOM};
 
@@ -83,11 +83,25 @@ fn authenticate(creds: &Credentials) -> Result<Option<User>> {
     Ok(creds.token().and_then(|token| token.strip_prefix("token-of-")).map(User::new))
 }
 
-// The clients.
+// The clients. They may serve something themselves.
 
-async fn transcript(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+#[service]
+pub trait Pager {
+    /// Asks whether somebody is there.
+    async fn page(&self, question: String) -> String;
+}
+
+struct Desk;
+
+impl Pager for Desk {
+    async fn page(&self, question: String) -> String {
+        format!("you ask \"{question}\"? yes")
+    }
+}
+
+async fn transcript(url: &str, hub: &Hub) -> Result<(), Box<dyn std::error::Error>> {
     let ann = Client::builder(url).token("token-of-ann").connect().await?;
-    let ben = Client::builder(url).token("token-of-ben").connect().await?;
+    let ben = Client::builder(url).token("token-of-ben").expose(PagerServer::new(Desk)).connect().await?;
     let (ann, ben) = (ChatClient::new(&ann), ChatClient::new(&ben));
 
     println!("ann   rooms()          -> {:?}", ann.rooms().await?);
@@ -130,6 +144,11 @@ async fn transcript(url: &str) -> Result<(), Box<dyn std::error::Error>> {
     ben.typing().await?;
     println!("ben   typing()         -> sent");
     ben.rooms().await?;
+
+    // The server calls a client as a client calls the server.
+    for conn in hub.user("ben").connections() {
+        println!("hub   page(\"there?\")   -> {}", PagerClient::new(&conn).page("there?").await?);
+    }
     Ok(())
 }
 
@@ -152,7 +171,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let serving = tokio::spawn(bound.run_until(async { drop(stopped.await) }));
 
     println!("serving chat on ws://{addr}/rpc\n");
-    transcript(&format!("ws://{addr}/rpc")).await?;
+    transcript(&format!("ws://{addr}/rpc"), &server.hub()).await?;
 
     if !once {
         println!("\nstill serving: open http://{addr}/ in a browser; Ctrl-C ends it");
