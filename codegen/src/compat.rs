@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | method | gone, another name on the wire, an alias gone | new, a further name |
 //! | param | new and required, gone, moved, another name, narrower | new and optional, optional now, wider |
+//! | stream | a result or a param that is one now, or no longer | |
 //! | body, oneway | params packed in another way; no answer any more | an answer where there was none |
 //! | public, idempotent | no longer | now |
 //! | result, error | a field gone or optional, wider, a new variant, a first typed error | a new field, narrower, a variant gone |
@@ -265,6 +266,11 @@ impl Comparison<'_> {
     }
 
     fn param(&mut self, at: &str, old: &ParamDescription, new: &ParamDescription) {
+        match (old.stream, new.stream) {
+            (false, true) => return self.breaks(at, "is a stream now"),
+            (true, false) => return self.breaks(at, "is no stream any more"),
+            _ => {}
+        }
         match (is_optional(old), is_optional(new)) {
             (true, false) => self.breaks(at, "is required now"),
             (false, true) => self.adds(at, "is optional now"),
@@ -283,6 +289,11 @@ impl Comparison<'_> {
             (true, false) => return self.adds(at, "has an answer now: it was oneway"),
             (true, true) => return,
             (false, false) => {}
+        }
+        match (old.stream, new.stream) {
+            (false, true) => return self.breaks(at, "gives a stream now, and had one answer before"),
+            (true, false) => return self.breaks(at, "has one answer now, and gave a stream before"),
+            _ => {}
         }
         self.outputs.compare(&format!("{at} result"), &old.result.schema, &new.result.schema);
         match (&old.error, &new.error) {

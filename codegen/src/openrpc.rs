@@ -88,9 +88,12 @@ fn method(service: &ServiceDescription, method: &MethodDescription, types: &Merg
     if !aliases.is_empty() {
         set("x-aliases", json!(aliases));
     }
-    for (key, holds) in
-        [("x-body", method.body), ("x-public", method.public), ("x-idempotent", method.idempotent)]
-    {
+    for (key, holds) in [
+        ("x-body", method.body),
+        ("x-public", method.public),
+        ("x-idempotent", method.idempotent),
+        ("x-stream", method.stream),
+    ] {
         if holds {
             set(key, true.into());
         }
@@ -129,7 +132,10 @@ fn params(method: &MethodDescription, types: &Merged) -> (&'static str, Vec<Valu
 }
 
 fn param(param: &ParamDescription, schema: &Value, required: bool) -> Value {
-    json!({ "name": param.name, "schema": schema, "required": required })
+    match param.stream {
+        false => json!({ "name": param.name, "schema": schema, "required": required }),
+        true => json!({ "name": param.name, "schema": schema, "required": required, "x-stream": true }),
+    }
 }
 
 /// The fields of a body as params of their own, if it is an object and nothing else.

@@ -46,7 +46,7 @@ enum Untagged {
 }
 
 fn param(name: &'static str) -> ParamSchema {
-    ParamSchema { name, has_default: false, ty: TypeSchema::of::<u8> }
+    ParamSchema { name, has_default: false, stream: false, ty: TypeSchema::of::<u8> }
 }
 
 fn round_trip<T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(payload: &Payload) {

@@ -44,8 +44,8 @@ fn order() -> Order {
 }
 
 const ADD: &[ParamSchema] = &[
-    ParamSchema { name: "a", has_default: false, ty: || TypeSchema::of::<i64>() },
-    ParamSchema { name: "b", has_default: false, ty: || TypeSchema::of::<i64>() },
+    ParamSchema { name: "a", has_default: false, stream: false, ty: || TypeSchema::of::<i64>() },
+    ParamSchema { name: "b", has_default: false, stream: false, ty: || TypeSchema::of::<i64>() },
 ];
 
 fn add(codec: Codec) -> Payload {

@@ -82,6 +82,9 @@ pub struct MethodDescription {
     pub idempotent: bool,
     /// Whether it has no answer.
     pub oneway: bool,
+    /// Whether it gives a stream: `result` is then the type of an item.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stream: bool,
     /// How long a call may take, if it is not the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
@@ -107,6 +110,9 @@ pub struct ParamDescription {
     pub has_default: bool,
     /// Whether its type is an `Option`.
     pub is_option: bool,
+    /// Whether it is a stream that the caller sends: the type is then that of an item.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stream: bool,
     /// The type.
     #[serde(flatten)]
     pub ty: TypeDescription,
@@ -180,8 +186,13 @@ fn contract(method: &MethodDescription) -> Value {
     let params: Vec<Value> = method
         .params
         .iter()
-        .map(|param| json!([param.name, param.has_default, param.is_option, param.ty.schema]))
+        .map(|param| {
+            let schema =
+                if param.stream { json!({ "x-stream": param.ty.schema }) } else { param.ty.schema.clone() };
+            json!([param.name, param.has_default, param.is_option, schema])
+        })
         .collect();
+    let result = &method.result.schema;
     json!([
         method.name,
         method.wire,
@@ -191,7 +202,7 @@ fn contract(method: &MethodDescription) -> Value {
         method.idempotent,
         // Stubs carry it.
         method.timeout_ms,
-        method.result.schema,
+        if method.stream { json!({ "x-stream": result }) } else { result.clone() },
         method.error.as_ref().map(|error| &error.schema),
     ])
 }
@@ -277,6 +288,7 @@ impl Types {
             public: method.public,
             idempotent: method.idempotent,
             oneway: method.oneway,
+            stream: method.stream,
             timeout_ms: method.timeout.map(crate::message::millis),
             rate_limit: method.rate_limit.map(|limit| RateLimitDescription {
                 limit: limit.limit,
@@ -297,6 +309,7 @@ impl Types {
             name: param.name.to_owned(),
             has_default: param.has_default,
             is_option: ty.is_option,
+            stream: param.stream,
             ty: TypeDescription {
                 typescript: (ty.typescript)(&self.config),
                 schema: schema(ty, &mut self.inputs),

@@ -78,13 +78,15 @@ pub struct MethodSchema {
     pub idempotent: bool,
     /// Whether the method has no answer.
     pub oneway: bool,
+    /// Whether the method gives a stream: [`Self::returns`] is then of its items.
+    pub stream: bool,
     /// How long a call may take, if it is not the default.
     pub timeout: Option<Duration>,
     /// How often the method may be called.
     pub rate_limit: Option<RateLimit>,
     /// The guard as written in `requires`, for people; the dispatcher holds the guard itself.
     pub requires: Option<&'static str>,
-    /// The type of the result and of the application's error.
+    /// The type of the result, or of an item of the stream, and of the application's error.
     pub returns: fn() -> (TypeSchema, TypeSchema),
 }
 
@@ -92,6 +94,11 @@ impl MethodSchema {
     /// What clients send as the method's name.
     pub fn wire_name(&self) -> &'static str {
         self.wire.first().copied().unwrap_or(self.name)
+    }
+
+    /// How many streams the caller sends along.
+    pub fn uploads(&self) -> usize {
+        self.params.iter().filter(|param| param.stream).count()
     }
 }
 
@@ -102,6 +109,8 @@ pub struct ParamSchema {
     pub name: &'static str,
     /// Whether it may be left out because the method has a default for it.
     pub has_default: bool,
+    /// Whether it is a stream that the caller sends: [`Self::ty`] is then of its items.
+    pub stream: bool,
     /// The type.
     pub ty: fn() -> TypeSchema,
 }

@@ -2,6 +2,7 @@
 
 mod data;
 mod service;
+mod stream;
 
 pub(crate) use data::{Data, Field, Variant};
 pub(crate) use service::{Arg, Method, Role, Service, WireName};

@@ -106,6 +106,7 @@ impl Registration {
             public: self.public,
             idempotent: false,
             oneway: false,
+            stream: false,
             timeout: self.timeout,
             rate_limit: None,
             requires: None,

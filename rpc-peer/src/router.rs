@@ -128,6 +128,7 @@ static UNTYPED: MethodSchema = MethodSchema {
     public: false,
     idempotent: false,
     oneway: false,
+    stream: false,
     timeout: None,
     rate_limit: None,
     requires: None,

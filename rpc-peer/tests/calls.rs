@@ -33,6 +33,7 @@ const fn method(name: &'static str, wire: &'static [&'static str]) -> MethodSche
         public: false,
         idempotent: false,
         oneway: false,
+        stream: false,
         timeout: None,
         rate_limit: None,
         requires: None,

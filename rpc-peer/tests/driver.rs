@@ -29,7 +29,7 @@ static ECHO: ServiceSchema = ServiceSchema::__new(
     &[method("echo", &["echo"], PARAM), method("hang", &["hang"], &[])],
 );
 const PARAM: &[ParamSchema] =
-    &[ParamSchema { name: "value", has_default: false, ty: || TypeSchema::of::<String>() }];
+    &[ParamSchema { name: "value", has_default: false, stream: false, ty: || TypeSchema::of::<String>() }];
 
 const fn method(
     name: &'static str,
@@ -46,6 +46,7 @@ const fn method(
         public: false,
         idempotent: false,
         oneway: false,
+        stream: false,
         timeout: None,
         rate_limit: None,
         requires: None,

@@ -497,6 +497,12 @@ impl ServerBuilder {
         self.change(move |config| config.limits.session.max_in_flight = calls)
     }
 
+    /// How many streams of one connection there may be at once: 128 unless set. Calls that give one count, and the streams
+    /// that are sent along with calls. Clients learn it and wait; one more is refused with `RESOURCE_EXHAUSTED`.
+    pub fn max_streams(self, streams: u32) -> Self {
+        self.change(move |config| config.limits.session.max_streams = streams)
+    }
+
     /// How long a call may take where its method does not say: 30 s unless set. Then it is ended with
     /// `DEADLINE_EXCEEDED` and the method's future is dropped.
     pub fn call_timeout(self, timeout: Duration) -> Self {

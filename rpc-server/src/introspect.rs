@@ -128,6 +128,7 @@ const fn method(
         public,
         idempotent: true,
         oneway: false,
+        stream: false,
         timeout: None,
         rate_limit: None,
         requires: None,

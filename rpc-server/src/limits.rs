@@ -130,6 +130,7 @@ impl Limits {
             session: SessionConfig {
                 max_packet: 64 << 10,
                 max_in_flight: 8,
+                max_streams: 8,
                 call_timeout: 5 * SECOND,
                 outbound_mark: 64 << 10,
                 max_outbound: 256 << 10,

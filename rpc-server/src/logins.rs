@@ -385,6 +385,7 @@ const fn method(name: &'static str, wire: &'static [&'static str]) -> MethodSche
         public: true,
         idempotent: true,
         oneway: false,
+        stream: false,
         timeout: None,
         rate_limit: None,
         requires: None,

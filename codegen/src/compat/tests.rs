@@ -15,7 +15,7 @@ impl<T: Wire> Of<T> {
         None,
         "",
         &[MethodSchema {
-            params: &[ParamSchema { name: "it", has_default: false, ty: TypeSchema::of::<T> }],
+            params: &[ParamSchema { name: "it", has_default: false, stream: false, ty: TypeSchema::of::<T> }],
             ..METHOD
         }],
     );
@@ -40,6 +40,7 @@ const METHOD: MethodSchema = MethodSchema {
     public: false,
     idempotent: false,
     oneway: false,
+    stream: false,
     timeout: None,
     rate_limit: None,
     requires: None,

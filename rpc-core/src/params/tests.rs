@@ -13,7 +13,7 @@ macro_rules! schema {
     ($($name:literal)*) => {
         &[$(ParamSchema {
             name: $name,
-            has_default: false,
+            has_default: false, stream: false,
             ty: crate::TypeSchema::of::<u8>,
         }),*]
     };

@@ -26,6 +26,15 @@ pub struct Limits {
     pub packet: u32,
     /// Requests without an answer: 1,024 unless set.
     pub in_flight: u32,
+    /// Streams at once, those that calls give and those that are sent along with calls: 128 unless set.
+    #[serde(skip_serializing_if = "is_usual_streams")]
+    pub streams: u32,
+    /// Items of one stream that the application has not taken: 1,024 unless set.
+    #[serde(skip_serializing_if = "is_usual_items")]
+    pub stream_items: u32,
+    /// Bytes of such items: 256 KiB unless set.
+    #[serde(skip_serializing_if = "is_usual_bytes")]
+    pub stream_bytes: u32,
 }
 
 impl Limits {
@@ -35,8 +44,34 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { packet: 1 << 20, in_flight: 1024 }
+        Self {
+            packet: 1 << 20,
+            in_flight: 1024,
+            streams: STREAMS,
+            stream_items: STREAM_ITEMS,
+            stream_bytes: STREAM_BYTES,
+        }
     }
+}
+
+// What is usual is not said.
+const STREAMS: u32 = 128;
+const STREAM_ITEMS: u32 = 1024;
+const STREAM_BYTES: u32 = 256 << 10;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_usual_streams(streams: &u32) -> bool {
+    *streams == STREAMS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_usual_items(items: &u32) -> bool {
+    *items == STREAM_ITEMS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_usual_bytes(bytes: &u32) -> bool {
+    *bytes == STREAM_BYTES
 }
 
 /// The limits of a session.
@@ -66,6 +101,15 @@ pub struct SessionConfig {
     /// How many bytes of parameters of unanswered requests are held: 4 MiB unless set. A request beyond is refused
     /// with `RESOURCE_EXHAUSTED`, unless it is the only one.
     pub max_params: usize,
+    /// How many streams of the peer there may be at once: 128 unless set. Calls that give one count, and the streams that
+    /// are sent along with calls. More are refused with `RESOURCE_EXHAUSTED`; a peer that keeps to it waits before it
+    /// sends them.
+    pub max_streams: u32,
+    /// How many items of a stream may have been sent that the application has not taken: 1,024 unless set. The peer
+    /// stops there until it is told to go on; an item beyond closes the link with 4400.
+    pub stream_items: u32,
+    /// How many bytes such items may have, the last one not counted: 256 KiB unless set. As [`Self::stream_items`].
+    pub stream_bytes: u32,
     /// How long a request of the peer may take: 30 s unless set; the method or the peer may set less. It then fails
     /// with `DEADLINE_EXCEEDED` and its handler is dropped.
     pub call_timeout: Duration,
@@ -85,6 +129,9 @@ impl Default for SessionConfig {
             max_depth: DEFAULT_DEPTH,
             max_in_flight: 1024,
             max_params: 4 << 20,
+            max_streams: STREAMS,
+            stream_items: STREAM_ITEMS,
+            stream_bytes: STREAM_BYTES,
             call_timeout: Self::CALL_TIMEOUT,
             outbound_mark: 256 << 10,
             max_outbound: 1 << 20,
@@ -108,6 +155,9 @@ impl SessionConfig {
             (self.max_batch == 0, "max_batch is at least 1 entry"),
             (!(1..=MAX_DEPTH).contains(&self.max_depth), "max_depth is from 1 to 127"),
             (self.max_in_flight == 0, "max_in_flight is at least 1"),
+            (self.max_streams == 0, "max_streams is at least 1"),
+            (self.stream_items == 0, "stream_items is at least 1"),
+            (self.stream_bytes == 0, "stream_bytes is at least 1 byte"),
             (self.call_timeout.is_zero(), "call_timeout must be more than zero"),
             (self.outbound_mark == 0, "outbound_mark is at least 1 byte"),
             (self.max_outbound < self.outbound_mark, "max_outbound is at least outbound_mark"),
@@ -120,12 +170,18 @@ impl SessionConfig {
 
     /// What a peer takes that has not said so, as in JSON-RPC: the defaults, and packets as large as it may send itself.
     pub fn limits_unsaid(&self) -> Limits {
-        let Limits { packet, in_flight } = Limits::default();
-        Limits { packet: packet.max(self.max_packet), in_flight }
+        let usual = Limits::default();
+        Limits { packet: usual.packet.max(self.max_packet), ..usual }
     }
 
     /// What the peer is told.
     pub fn limits(&self) -> Limits {
-        Limits { packet: self.max_packet, in_flight: self.max_in_flight }
+        Limits {
+            packet: self.max_packet,
+            in_flight: self.max_in_flight,
+            streams: self.max_streams,
+            stream_items: self.stream_items,
+            stream_bytes: self.stream_bytes,
+        }
     }
 }

@@ -41,6 +41,7 @@ fn method(method: &Method, private: &Private) -> TokenStream {
     let body = method.body_param().is_some();
     let (public, idempotent, oneway) =
         (keys.public.is_some(), keys.idempotent.is_some(), keys.oneway.is_some());
+    let stream = method.stream().is_some();
     let timeout = option(keys.timeout.map(|timeout| duration(timeout, private)));
     let rate_limit = option(keys.rate_limit.as_ref().map(|limit| rate_limit(limit, private)));
     let requires = option(keys.requires.as_ref().map(|guard| source_text(guard.to_token_stream())));
@@ -56,6 +57,7 @@ fn method(method: &Method, private: &Private) -> TokenStream {
             public: #public,
             idempotent: #idempotent,
             oneway: #oneway,
+            stream: #stream,
             timeout: #timeout,
             rate_limit: #rate_limit,
             requires: #requires,
@@ -67,11 +69,13 @@ fn method(method: &Method, private: &Private) -> TokenStream {
 fn param(arg: &Arg, private: &Private) -> TokenStream {
     let (name, has_default) = (&arg.wire_name, arg.keys.default.is_some());
     let ty = type_of(arg, private);
-    quote!(#private::ParamSchema { name: #name, has_default: #has_default, ty: || #ty })
+    let stream = arg.upload().is_some();
+    quote!(#private::ParamSchema { name: #name, has_default: #has_default, stream: #stream, ty: || #ty })
 }
 
 fn type_of(arg: &Arg, private: &Private) -> TokenStream {
-    let (ty, at) = (&arg.ty, at(&arg.ty));
+    let ty = arg.upload().unwrap_or(&arg.ty);
+    let at = at(ty);
     let their = private.at(at);
     let schema = quote_spanned!(at=> #their::TypeSchema::of::<#ty>());
     match private.assert_wire(ty) {
@@ -82,7 +86,7 @@ fn type_of(arg: &Arg, private: &Private) -> TokenStream {
 
 /// The types of the result and of the application's error.
 fn returns(method: &Method, private: &Private) -> TokenStream {
-    let output = method.output();
+    let output = method.stream().map_or_else(|| method.output(), |stream| stream.reply);
     let (ok, fault) = (private.of_reply(&output, "Ok"), private.of_reply(&output, "Fault"));
     let at = output.span();
     let their = private.at(at);

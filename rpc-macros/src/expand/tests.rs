@@ -217,41 +217,42 @@ fn a_schema_says_everything_about_a_method() {
     check(
         schema,
         quote! {
-            impl Service for ChatClient {
-                const SCHEMA: &'static ServiceSchema = &ServiceSchema::__new(
-                    "Chat",
-                    ::core::option::Option::Some("chat"),
-                    "Rooms.",
-                    &[MethodSchema {
-                        name: "say",
-                        wire: &["chat.say", "chat./say"],
-                        docs: "Says.",
-                        deprecated: ::core::option::Option::Some("use `shout`"),
-                        params: &[
-                            ParamSchema { name: "In", has_default: false, ty: || TypeSchema::of::<String>() },
-                            ParamSchema { name: "Order", has_default: true, ty: || { assert_wire::<Order>(); TypeSchema::of::<Order>() } }
-                        ],
-                        body: false,
-                        public: true,
-                        idempotent: true,
-                        oneway: false,
-                        timeout: ::core::option::Option::Some(Duration::from_millis(500u64)),
-                        rate_limit: ::core::option::Option::Some(RateLimit {
-                            limit: 5u32,
-                            period: Duration::from_secs(10u64),
-                            per: Per::Ip,
-                            disconnect: true,
-                        }),
-                        requires: ::core::option::Option::Some("TEAM.eq(Team::Red)"),
-                        returns: || (
-                            TypeSchema::of::< <u8 as Reply>::Ok>(),
-                            TypeSchema::of::< < <u8 as Reply>::Fault as Fault>::App>()
+                    impl Service for ChatClient {
+                        const SCHEMA: &'static ServiceSchema = &ServiceSchema::__new(
+                            "Chat",
+                            ::core::option::Option::Some("chat"),
+                            "Rooms.",
+                            &[MethodSchema {
+                                name: "say",
+                                wire: &["chat.say", "chat./say"],
+                                docs: "Says.",
+                                deprecated: ::core::option::Option::Some("use `shout`"),
+                                params: &[
+                                    ParamSchema { name: "In", has_default: false, stream: false, ty: || TypeSchema::of::<String>() },
+                                    ParamSchema { name: "Order", has_default: true, stream: false, ty: || { assert_wire::<Order>(); TypeSchema::of::<Order>() } }
+                                ],
+                                body: false,
+                                public: true,
+                                idempotent: true,
+                                oneway: false,
+        stream: false,
+                                timeout: ::core::option::Option::Some(Duration::from_millis(500u64)),
+                                rate_limit: ::core::option::Option::Some(RateLimit {
+                                    limit: 5u32,
+                                    period: Duration::from_secs(10u64),
+                                    per: Per::Ip,
+                                    disconnect: true,
+                                }),
+                                requires: ::core::option::Option::Some("TEAM.eq(Team::Red)"),
+                                returns: || (
+                                    TypeSchema::of::< <u8 as Reply>::Ok>(),
+                                    TypeSchema::of::< < <u8 as Reply>::Fault as Fault>::App>()
+                                )
+                            }]
                         )
-                    }]
-                )
-                .__of(::core::module_path!(), ::core::option::Option::None);
-            }
-        },
+                        .__of(::core::module_path!(), ::core::option::Option::None);
+                    }
+                },
     );
 }
 

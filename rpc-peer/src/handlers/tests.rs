@@ -22,6 +22,7 @@ static METHOD: MethodSchema = MethodSchema {
     public: false,
     idempotent: false,
     oneway: false,
+    stream: false,
     timeout: None,
     rate_limit: None,
     requires: None,

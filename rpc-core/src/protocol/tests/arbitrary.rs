@@ -104,7 +104,13 @@ fn hashes() -> impl Strategy<Value = Hashes> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    any::<(u32, u32)>().prop_map(|(packet, in_flight)| Limits { packet, in_flight })
+    any::<[u32; 5]>().prop_map(|[packet, in_flight, streams, stream_items, stream_bytes]| Limits {
+        packet,
+        in_flight,
+        streams,
+        stream_items,
+        stream_bytes,
+    })
 }
 
 fn welcome() -> impl Strategy<Value = Welcome> {

@@ -80,6 +80,15 @@ fn frames() -> Vec<Value> {
             }),
         ),
         (
+            "hello with limits of streams",
+            json!({
+                "kind": "hello", "v": 1, "client": "",
+                "limits": {
+                    "packet": 1048576, "in_flight": 1024, "streams": 16, "stream_items": 32, "stream_bytes": 4096,
+                },
+            }),
+        ),
+        (
             "welcome",
             json!({
                 "kind": "welcome", "v": 1, "session": "s-81", "resumed": false, "taken": 0, "token": "",

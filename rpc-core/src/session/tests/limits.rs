@@ -300,7 +300,7 @@ fn packets_are_no_larger_than_the_peer_takes() {
         assert!(pair.client.sent.len() < 12, "{}", pair.client.sent.len());
     }
     // Less than 1,024 counts as that: a failure must always fit.
-    let tiny = Limits { packet: 1, in_flight: 10 };
+    let tiny = Limits { packet: 1, in_flight: 10, ..Limits::default() };
     for mut pair in Pair::both_with(|pair| pair.client.config.max_packet = tiny.packet) {
         pair.call("m");
         pair.run();
