@@ -5,9 +5,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use tokio::runtime;
@@ -17,8 +18,9 @@ use tokio::time::{sleep, timeout};
 use crate::control::Control;
 use crate::machine;
 use crate::meter::Meter;
+use crate::push;
 use crate::subjects::Subject;
-use crate::workload::Workload;
+use crate::workload::{ITEM_LEN, Kind, LARGE_LEN, Workload};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -37,11 +39,12 @@ pub(crate) struct Options {
     core: Option<usize>,
 }
 
-/// What a client prints after any workload but idle: one window of calls.
+/// What a client prints after a workload that is timed: one window of calls.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Calls {
     pub(crate) calls: u64,
     pub(crate) elapsed_ns: u64,
+    /// Of calls; 0 for what nobody calls for.
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) client_cpu_ns: u64,
@@ -52,7 +55,7 @@ pub(crate) struct Calls {
     pub(crate) calls_in_all: u64,
 }
 
-/// What a client prints after the workload idle.
+/// What a client prints after the others: how memory has grown while they had it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Memory {
     pub(crate) connections: usize,
@@ -72,16 +75,17 @@ pub(crate) fn main(options: &Options) -> Result<()> {
 }
 
 async fn measure(options: &Options) -> Result<String> {
-    Ok(match options.workload {
-        Workload::Idle => serde_json::to_string(&idle(options).await?)?,
-        _ => serde_json::to_string(&calls(options).await?)?,
+    Ok(match options.workload.kind() {
+        Kind::Idle(connections) => serde_json::to_string(&idle(options, connections).await?)?,
+        Kind::Slow(connections) => serde_json::to_string(&slow(options, connections).await?)?,
+        Kind::Calls(_) | Kind::Stream | Kind::Fan(_) => serde_json::to_string(&calls(options).await?)?,
     })
 }
 
 async fn calls(options: &Options) -> Result<Calls> {
     let mut control = Control::connect(options.control)?;
     let meter = Arc::new(Meter::new());
-    let mut tasks = options.subject.start(options.address, options.workload.load(), &meter).await?;
+    let mut tasks = start(options, &meter).await?;
 
     run_for(options.warmup_ms, &mut tasks).await?;
     let machine_before = machine::machine_busy()?;
@@ -96,6 +100,10 @@ async fn calls(options: &Options) -> Result<Calls> {
     let machine_busy = machine::machine_busy()? - machine_before;
 
     meter.stop();
+    if matches!(options.workload.kind(), Kind::Fan(_)) {
+        // Its tasks wait for what nobody publishes any more.
+        tasks.detach_all();
+    }
     while let Some(done) = tasks.join_next().await {
         done??;
     }
@@ -111,6 +119,19 @@ async fn calls(options: &Options) -> Result<Calls> {
     })
 }
 
+async fn start(options: &Options, meter: &Arc<Meter>) -> Result<JoinSet<Result<()>>> {
+    let (subject, address) = (options.subject, options.address);
+    match options.workload.kind() {
+        Kind::Calls(load) => subject.start(address, load, meter).await,
+        Kind::Stream => subject.stream(address, meter).await,
+        Kind::Fan(connections) => {
+            let listeners = subject.listen(address, connections).await?;
+            Ok(push::fan(listeners, Control::connect(options.control)?, ITEM_LEN, meter))
+        }
+        Kind::Idle(_) | Kind::Slow(_) => bail!("there is nothing to time"),
+    }
+}
+
 async fn run_for(millis: u64, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
     tokio::select! {
         () = sleep(Duration::from_millis(millis)) => Ok(()),
@@ -121,10 +142,32 @@ async fn run_for(millis: u64, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
     }
 }
 
-async fn idle(options: &Options) -> Result<Memory> {
+/// How much the server's memory grows from when one of the connections reads no more.
+async fn slow(options: &Options, connections: usize) -> Result<Memory> {
+    let mut control = Control::connect(options.control)?;
+    let meter = Arc::new(Meter::new());
+    let listeners = options.subject.listen(options.address, connections).await?;
+    let publisher = Control::connect(options.control)?;
+    let (mut tasks, deaf) = push::fan_with_one_slow(listeners, publisher, LARGE_LEN, &meter);
+    // Until then everybody has what it takes to be told something.
+    run_for(options.warmup_ms, &mut tasks).await?;
+    let (server_base_bytes, client_base_bytes) = (control.rss()?, machine::process_rss()?);
+    deaf.store(true, Ordering::Relaxed);
+    run_for(options.measure_ms * 4, &mut tasks).await?;
+    let (server_bytes, client_bytes) = (control.rss()?, machine::process_rss()?);
+    ensure!(meter.take().calls > 0, "nothing was published");
+    tasks.abort_all();
+    Ok(Memory {
+        connections,
+        server_base_bytes,
+        server_bytes: server_bytes.saturating_sub(server_base_bytes),
+        client_bytes: client_bytes.saturating_sub(client_base_bytes),
+    })
+}
+
+async fn idle(options: &Options, connections: usize) -> Result<Memory> {
     let mut control = Control::connect(options.control)?;
     let (server_base_bytes, client_base_bytes) = (control.rss()?, machine::process_rss()?);
-    let connections = options.workload.load().connections;
     let _held = options.subject.hold(options.address, connections).await?;
     sleep(SETTLE).await;
     Ok(Memory {

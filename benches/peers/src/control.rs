@@ -1,33 +1,45 @@
 //! A side connection that asks the server process what it has spent, without a word on the measured one.
 //!
 //! The server answers from a thread that is blocked in `read` and costs nothing between questions. One line
-//! each: `cpu` and `rss` are answered with a number (ns, bytes), `exit` ends the process.
+//! each: `cpu` and `rss` are answered with a number (ns, bytes), `exit` ends the process, and `publish LEN` has the
+//! subject publish so many bytes, without an answer.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::{process, thread};
 
 use anyhow::{Context, Result};
+use tokio::sync::mpsc;
 
 use crate::machine;
 
-/// Starts answering on a port of its own and returns where.
-pub(crate) fn listen() -> Result<SocketAddr> {
+/// What is to be published: how many bytes.
+pub(crate) type Publications = mpsc::UnboundedReceiver<usize>;
+
+/// Starts answering on a port of its own and returns where, and what the subject is to publish.
+pub(crate) fn listen() -> Result<(SocketAddr, Publications)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
+    let (publish, publications) = mpsc::unbounded_channel();
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            thread::spawn(move || answer(stream));
+            let publish = publish.clone();
+            thread::spawn(move || answer(stream, &publish));
         }
     });
-    Ok(address)
+    Ok((address, publications))
 }
 
-fn answer(stream: TcpStream) -> Result<()> {
+fn answer(stream: TcpStream, publish: &mpsc::UnboundedSender<usize>) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut reply = stream.try_clone()?;
     for question in BufReader::new(stream).lines() {
-        let number = match question?.as_str() {
+        let question = question?;
+        if let Some(len) = question.strip_prefix("publish ") {
+            let _ = publish.send(len.parse()?);
+            continue;
+        }
+        let number = match question.as_str() {
             "cpu" => machine::process_cpu(),
             "rss" => machine::process_rss()?,
             "exit" => process::exit(0),
@@ -63,6 +75,11 @@ impl Control {
     /// Ends the server process.
     pub(crate) fn exit(&mut self) -> Result<()> {
         Ok(self.stream.get_mut().write_all(b"exit\n")?)
+    }
+
+    /// Has the server publish `len` bytes.
+    pub(crate) fn publish(&mut self, len: usize) -> Result<()> {
+        Ok(self.stream.get_mut().write_all(format!("publish {len}\n").as_bytes())?)
     }
 
     // Blocks for one round trip, about 0.1 ms of a window of seconds.

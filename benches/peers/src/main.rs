@@ -10,6 +10,7 @@ mod control;
 mod doc;
 mod machine;
 mod meter;
+mod push;
 mod rpc;
 mod run;
 mod server;

@@ -3,11 +3,13 @@
 //! Latencies go into log-linear buckets of 1.6 % width, so that recording is one `Instant::now` and one
 //! counter, and fits in the L1 cache whatever the rate.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 pub(crate) struct Meter {
     stopped: AtomicBool,
+    /// What has no latency.
+    counted: AtomicU64,
     buckets: [AtomicU32; BUCKETS],
 }
 
@@ -20,7 +22,11 @@ pub(crate) struct Sample {
 
 impl Meter {
     pub(crate) fn new() -> Self {
-        Self { stopped: AtomicBool::new(false), buckets: [const { AtomicU32::new(0) }; BUCKETS] }
+        Self {
+            stopped: AtomicBool::new(false),
+            counted: AtomicU64::new(0),
+            buckets: [const { AtomicU32::new(0) }; BUCKETS],
+        }
     }
 
     /// Counts a call that began at `started` and is answered now; returns now, when the next call begins.
@@ -30,6 +36,11 @@ impl Meter {
             bucket.fetch_add(1, Relaxed);
         }
         now
+    }
+
+    /// Counts what nobody has called for, such as items of a stream.
+    pub(crate) fn count(&self, items: u64) {
+        self.counted.fetch_add(items, Relaxed);
     }
 
     /// Whether tasks shall begin further calls.
@@ -44,9 +55,9 @@ impl Meter {
     /// What was recorded since the last call of this function.
     pub(crate) fn take(&self) -> Sample {
         let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.swap(0, Relaxed).into()).collect();
-        let calls = counts.iter().sum();
+        let timed: u64 = counts.iter().sum();
         let quantile = |share: f64| {
-            let rank = (calls as f64 * share) as u64;
+            let rank = (timed as f64 * share) as u64;
             let mut below = 0;
             let at = counts.iter().position(|count| {
                 below += count;
@@ -54,6 +65,7 @@ impl Meter {
             });
             Duration::from_nanos(at.map_or(0, middle_of))
         };
+        let calls = timed + self.counted.swap(0, Relaxed);
         Sample { calls, p50: quantile(0.50), p99: quantile(0.99) }
     }
 }

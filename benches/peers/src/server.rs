@@ -35,8 +35,9 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::TERM))?;
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind(options.listen).await?;
-        let addresses = Addresses { listening: listener.local_addr()?, control: control::listen()? };
+        let (control, publications) = control::listen()?;
+        let addresses = Addresses { listening: listener.local_addr()?, control };
         println!("{}", serde_json::to_string(&addresses)?);
-        options.subject.serve(listener).await
+        options.subject.serve(listener, publications).await
     })
 }

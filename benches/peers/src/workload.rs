@@ -1,6 +1,6 @@
 //! The workloads: how many connections, how many calls in flight on each, and which call.
 //!
-//! The letters are those of the target tables; (g) streams and (i) fan-out have no place here yet.
+//! The letters are those of the target tables.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,25 @@ pub(crate) enum Workload {
     M16,
     Doc64,
     Blob4,
+    Stream,
+    Fan1000,
+    Fan10000,
+    Slow1000,
     Idle,
+}
+
+/// What is done under a workload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Calls(Load),
+    /// Items of [`ITEM_LEN`] from the server to one client, as many as there may be.
+    Stream,
+    /// Publications of [`ITEM_LEN`] to so many connections, two at a time.
+    Fan(usize),
+    /// Publications of [`LARGE_LEN`] to so many connections, of which one reads nothing.
+    Slow(usize),
+    /// So many connections that do nothing.
+    Idle(usize),
 }
 
 /// What one client process puts on a server.
@@ -37,7 +55,7 @@ pub(crate) enum Call {
 }
 
 impl Workload {
-    pub(crate) fn load(self) -> Load {
+    pub(crate) fn kind(self) -> Kind {
         let (connections, in_flight, call) = match self {
             Self::Seq => (1, 1, Call::Add),
             Self::C64 => (1, 64, Call::Add),
@@ -45,9 +63,18 @@ impl Workload {
             Self::M16 => (16, 16, Call::Add),
             Self::Doc64 => (1, 64, Call::Doc),
             Self::Blob4 => (1, 4, Call::Blob),
-            Self::Idle => (5000, 1, Call::Add),
+            Self::Stream => return Kind::Stream,
+            Self::Fan1000 => return Kind::Fan(1000),
+            Self::Fan10000 => return Kind::Fan(10_000),
+            Self::Slow1000 => return Kind::Slow(1000),
+            Self::Idle => return Kind::Idle(5000),
         };
-        Load { connections, in_flight, call }
+        Kind::Calls(Load { connections, in_flight, call })
+    }
+
+    /// Whether it gives a window of calls, and not only how much memory is taken.
+    pub(crate) fn is_timed(self) -> bool {
+        !matches!(self.kind(), Kind::Idle(_) | Kind::Slow(_))
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -58,6 +85,10 @@ impl Workload {
             Self::M16 => "m16",
             Self::Doc64 => "doc64",
             Self::Blob4 => "blob4",
+            Self::Stream => "stream",
+            Self::Fan1000 => "fan1000",
+            Self::Fan10000 => "fan10000",
+            Self::Slow1000 => "slow1000",
             Self::Idle => "idle",
         }
     }
@@ -70,6 +101,10 @@ impl Workload {
             Self::M16 => "(d) m16: add, 16 connections x 16 in flight",
             Self::Doc64 => "(e) doc64: ~1 KiB struct echo, 1 connection x 64 in flight",
             Self::Blob4 => "(f) blob4: 64 KiB echo, 1 connection x 4 in flight",
+            Self::Stream => "(g) stream: 100-byte items from the server to 1 client",
+            Self::Fan1000 => "(i) fan1000: 1 publish to 1,000 connections, 100 bytes",
+            Self::Fan10000 => "(i) fan10000: 1 publish to 10,000 connections, 100 bytes",
+            Self::Slow1000 => "(i) slow1000: memory while 1 subscriber of 1,000 never reads, 16 KiB each",
             Self::Idle => "(h) idle: memory per idle connection, 5,000 connections",
         }
     }
@@ -87,3 +122,5 @@ impl Call {
 }
 
 pub(crate) const BLOB_LEN: usize = 65_536;
+pub(crate) const ITEM_LEN: usize = 100;
+pub(crate) const LARGE_LEN: usize = 16 << 10;

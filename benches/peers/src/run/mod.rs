@@ -82,14 +82,14 @@ fn measure_round(
     workloads: &[Workload],
     timing: Timing,
 ) -> Result<()> {
-    for &workload in workloads.iter().filter(|workload| **workload != Workload::Idle) {
-        let mut order = subjects.to_vec();
+    for &workload in workloads.iter().filter(|workload| workload.is_timed()) {
+        let mut order: Vec<_> = subjects.iter().copied().filter(|subject| subject.does(workload)).collect();
         if round >= 2 {
             fastrand::shuffle(&mut order);
         }
         for subject in order {
             let calls = measure_in_quiet(subject, workload, timing)?;
-            eprintln!("round {round} {:6} {:10} {:.0}/s", workload.name(), subject.name(), calls.rate());
+            eprintln!("round {round} {:8} {:12} {:.0}/s", workload.name(), subject.name(), calls.rate());
             results.runs.push(Run { round, workload, subject, calls });
         }
     }
@@ -119,10 +119,11 @@ fn measure_memory(
     workloads: &[Workload],
     timing: Timing,
 ) -> Result<()> {
-    if workloads.contains(&Workload::Idle) {
-        for &subject in subjects {
-            results.memory.push((subject, Pair::start(subject, None)?.load(Workload::Idle, timing)?));
-            eprintln!("idle {}", subject.name());
+    for &workload in workloads.iter().filter(|workload| !workload.is_timed()) {
+        for &subject in subjects.iter().filter(|subject| subject.does(workload)) {
+            let memory = Pair::start(subject, None)?.load(workload, timing)?;
+            results.memory.push((workload, subject, memory));
+            eprintln!("{} {}", workload.name(), subject.name());
         }
     }
     Ok(())
@@ -139,7 +140,7 @@ fn count_syscalls(
         return Ok(());
     };
     for workload in counted {
-        for &subject in subjects {
+        for &subject in subjects.iter().filter(|subject| subject.does(workload)) {
             results.syscalls.push((workload, subject, syscalls::count(&tracer, subject, workload, timing)?));
             eprintln!("syscalls {} {}", workload.name(), subject.name());
         }

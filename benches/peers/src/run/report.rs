@@ -14,6 +14,7 @@ pub(super) fn print(results: &Results, subjects: &[Subject], workloads: &[Worklo
     for &workload in workloads {
         match workload {
             Workload::Idle => print_memory(results, subjects),
+            Workload::Slow1000 => print_growth(results, subjects, workload),
             _ => print_calls(results, subjects, workload),
         }
     }
@@ -35,14 +36,16 @@ fn print_calls(results: &Results, subjects: &[Subject], workload: Workload) {
         "subject | per s | p50 us | p99 us | server CPU us/call | client CPU us/call | rate / tung \
          | server CPU / tung | client CPU / tung | foreign at most | must | stretch",
     );
-    for &subject in subjects {
+    for &subject in subjects.iter().filter(|subject| subject.does(workload)) {
         let median = |metric: Metric| results.median(workload, subject, metric);
+        // What nobody calls for has no latency.
+        let latency = |metric: Metric| number(median(metric).filter(|value| *value > 0.0), 1);
         let ratio = |metric: Metric| number(results.ratio(workload, subject, Subject::Tung, metric), 2);
         row(&[
             subject.name().into(),
             grouped(median(Calls::rate)),
-            number(median(|calls| calls.p50_us), 1),
-            number(median(|calls| calls.p99_us), 1),
+            latency(|calls| calls.p50_us),
+            latency(|calls| calls.p99_us),
             number(median(Calls::server_us), 2),
             number(median(Calls::client_us), 2),
             ratio(Calls::rate),
@@ -61,7 +64,7 @@ fn print_memory(results: &Results, subjects: &[Subject]) {
         "subject | server KiB/conn | client KiB/conn | server base MiB | must | stretch",
     );
     for &subject in subjects {
-        let Some(memory) = results.memory(subject) else { continue };
+        let Some(memory) = results.memory(Workload::Idle, subject) else { continue };
         row(&[
             subject.name().into(),
             format!("{:.1}", memory.server_kib()),
@@ -69,6 +72,20 @@ fn print_memory(results: &Results, subjects: &[Subject]) {
             format!("{:.1}", memory.server_base_bytes as f64 / f64::from(1 << 20)),
             verdict(results, Workload::Idle, subject, |target| target.must),
             verdict(results, Workload::Idle, subject, |target| target.stretch),
+        ]);
+    }
+}
+
+fn print_growth(results: &Results, subjects: &[Subject], workload: Workload) {
+    head(workload.title(), "subject | server grew by MiB | server MiB before | must | stretch");
+    for &subject in subjects {
+        let Some(memory) = results.memory(workload, subject) else { continue };
+        row(&[
+            subject.name().into(),
+            format!("{:.1}", memory.server_mib()),
+            format!("{:.1}", memory.server_base_bytes as f64 / f64::from(1 << 20)),
+            verdict(results, workload, subject, |target| target.must),
+            verdict(results, workload, subject, |target| target.stretch),
         ]);
     }
 }

@@ -10,7 +10,7 @@ use crate::workload::Workload;
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Results {
     pub(super) runs: Vec<Run>,
-    pub(super) memory: Vec<(Subject, Memory)>,
+    pub(super) memory: Vec<(Workload, Subject, Memory)>,
     pub(super) syscalls: Vec<(Workload, Subject, BothSides)>,
 }
 
@@ -55,8 +55,9 @@ impl Results {
         found.map(|(_, _, counts)| *counts)
     }
 
-    pub(super) fn memory(&self, subject: Subject) -> Option<&Memory> {
-        self.memory.iter().find(|(of, _)| *of == subject).map(|(_, memory)| memory)
+    pub(super) fn memory(&self, workload: Workload, subject: Subject) -> Option<&Memory> {
+        let found = self.memory.iter().find(|(at, of, _)| (*at, *of) == (workload, subject));
+        found.map(|(_, _, memory)| memory)
     }
 
     fn of(&self, workload: Workload, subject: Subject) -> impl Iterator<Item = &Run> {
@@ -81,6 +82,10 @@ impl Calls {
 impl Memory {
     pub(super) fn server_kib(&self) -> f64 {
         self.server_bytes as f64 / 1024.0 / self.connections as f64
+    }
+
+    pub(super) fn server_mib(&self) -> f64 {
+        self.server_bytes as f64 / f64::from(1 << 20)
     }
 
     pub(super) fn client_kib(&self) -> f64 {

@@ -16,7 +16,8 @@ use crate::subjects::Subject;
 use crate::workload::Workload;
 
 /// The workloads whose system calls are counted: those with a target.
-pub(super) const WORKLOADS: [Workload; 2] = [Workload::Seq, Workload::C64];
+pub(super) const WORKLOADS: [Workload; 4] =
+    [Workload::Seq, Workload::C64, Workload::Stream, Workload::Fan1000];
 
 /// System calls per call.
 #[derive(Debug, Clone, Copy, Default, Serialize)]

@@ -1,14 +1,13 @@
 //! The targets of Trunkline's plain JSON and MessagePack: "must" is the gate of a release, "stretch" what the
 //! model of the costs says is attainable.
 //!
-//! They were proposed from measurements of the peers, see README.md. Encryption, streams and fan-out have
-//! targets too, and no workload here yet.
+//! They were proposed from measurements of the peers, see README.md. Encryption has targets too, and no workload here yet.
 
 use super::results::Results;
 use super::syscalls::{BothSides, Syscalls};
 use crate::client::Calls;
 use crate::subjects::{Spoken, Subject};
-use crate::workload::Workload;
+use crate::workload::{Kind, Workload};
 
 pub(super) struct Target {
     pub(super) workload: Workload,
@@ -33,6 +32,8 @@ pub(super) enum Quantity {
     Waits(Side),
     /// Of the server, per idle connection.
     Kib,
+    /// By how many MiB the server has grown.
+    Growth,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,12 +47,13 @@ pub(super) fn of(workload: Workload, spoken: Spoken) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut want = |quantity, (must, stretch)| targets.push(Target { workload, quantity, must, stretch });
     if spoken == Spoken::JsonRpc {
-        match workload {
-            Workload::Idle => want(Quantity::Kib, OVER_JSONRPSEE_IDLE),
-            _ => {
+        match workload.kind() {
+            Kind::Idle(_) => want(Quantity::Kib, OVER_JSONRPSEE_IDLE),
+            Kind::Calls(_) => {
                 want(Quantity::Rate(Subject::Jsonrpsee), OVER_JSONRPSEE);
                 want(Quantity::ServerCpu(Subject::Jsonrpsee), BELOW_JSONRPSEE);
             }
+            Kind::Stream | Kind::Fan(_) | Kind::Slow(_) => {}
         }
         return targets;
     }
@@ -70,6 +72,11 @@ pub(super) fn of(workload: Workload, spoken: Spoken) -> Vec<Target> {
                 want(Quantity::Rate(Subject::TungNaive), naive);
                 want(Quantity::Rate(Subject::Jsonrpsee), jsonrpsee);
             }
+        }
+    }
+    if spoken == Spoken::Json {
+        for (_, base, bounds) in PUSH_OVER_PEERS.into_iter().filter(|row| row.0 == workload) {
+            want(Quantity::Rate(base), bounds);
         }
     }
     for (_, quantity, must, stretch) in ALIKE.into_iter().filter(|row| row.0 == workload) {
@@ -94,7 +101,8 @@ impl Target {
             Quantity::Sends(side) => syscalls(side).map(|counts| counts.sends),
             Quantity::Receives(side) => syscalls(side).map(|counts| counts.receives),
             Quantity::Waits(side) => syscalls(side).map(|counts| counts.waits),
-            Quantity::Kib => results.memory(subject).map(|memory| memory.server_kib()),
+            Quantity::Kib => results.memory(self.workload, subject).map(|memory| memory.server_kib()),
+            Quantity::Growth => results.memory(self.workload, subject).map(|memory| memory.server_mib()),
         }
     }
 
@@ -120,6 +128,7 @@ impl Quantity {
             Self::Receives(side) => format!("{} receives", side.name()),
             Self::Waits(side) => format!("{} waits", side.name()),
             Self::Kib => "server KiB / connection".into(),
+            Self::Growth => "server grew by MiB".into(),
         }
     }
 }
@@ -150,13 +159,16 @@ const BELOW_JSONRPSEE: Bounds = (1.0, 0.5);
 const OVER_JSONRPSEE_IDLE: Bounds = (10.0, 8.0);
 
 /// Relative to `tung`: rate and server CPU per call of JSON, then of MessagePack.
-const OVER_TUNG: [(Workload, [Bounds; 2], [Bounds; 2]); 6] = [
+const OVER_TUNG: [(Workload, [Bounds; 2], [Bounds; 2]); 9] = [
     (Workload::Seq, [(0.93, 0.98), (1.15, 1.05)], [(0.95, 0.99), (1.15, 1.05)]),
     (Workload::C64, [(0.45, 0.60), (2.3, 1.8)], [(0.50, 0.65), (2.1, 1.6)]),
     (Workload::C1024, [(0.33, 0.45), (5.0, 3.8)], [(0.38, 0.50), (4.2, 3.0)]),
     (Workload::M16, [(0.42, 0.55), (2.1, 1.8)], [(0.45, 0.60), (1.9, 1.6)]),
     (Workload::Doc64, [(0.11, 0.15), (10.0, 8.5)], [(0.28, 0.35), (5.3, 4.0)]),
     (Workload::Blob4, [(0.28, 0.40), (3.5, 2.2)], [(0.70, 0.80), (1.45, 1.25)]),
+    (Workload::Stream, [(0.25, 0.60), (4.5, 2.0)], [(0.35, 1.0), (3.0, 1.2)]),
+    (Workload::Fan1000, [(0.90, 0.98), (1.12, 1.05)], [(0.90, 0.98), (1.12, 1.05)]),
+    (Workload::Fan10000, [(0.90, 0.98), (1.12, 1.05)], [(0.90, 0.98), (1.12, 1.05)]),
 ];
 
 /// Rate of JSON relative to `tung-naive` and jsonrpsee, of MessagePack relative to tarpc.
@@ -169,8 +181,19 @@ const OVER_PEERS: [(Workload, Bounds, Bounds, Bounds); 6] = [
     (Workload::Blob4, (0.29, 0.42), (2.7, 3.8), (1.1, 1.3)),
 ];
 
+/// Rate of what flows from the server in JSON, relative to others that have it.
+const PUSH_OVER_PEERS: [(Workload, Subject, Bounds); 7] = [
+    (Workload::Stream, Subject::TungNaive, (6.0, 15.0)),
+    (Workload::Stream, Subject::Jsonrpsee, (10.0, 25.0)),
+    (Workload::Stream, Subject::Socketioxide, (0.8, 2.0)),
+    (Workload::Fan1000, Subject::Jsonrpsee, (1.25, 1.35)),
+    (Workload::Fan1000, Subject::Socketioxide, (0.95, 1.03)),
+    (Workload::Fan10000, Subject::Jsonrpsee, (1.25, 1.35)),
+    (Workload::Fan10000, Subject::Socketioxide, (0.95, 1.03)),
+];
+
 /// Whatever the codec. The counts of system calls are exact, so their stretch is their must.
-const ALIKE: [(Workload, Quantity, f64, f64); 15] = {
+const ALIKE: [(Workload, Quantity, f64, f64); 17] = {
     use Quantity::*;
     use Side::{Client, Server};
     [
@@ -188,6 +211,9 @@ const ALIKE: [(Workload, Quantity, f64, f64); 15] = {
         (Workload::C64, Sends(Server), 0.05, 0.05),
         (Workload::C64, Sends(Client), 0.05, 0.05),
         (Workload::M16, P99OverP50, 2.5, 2.5),
+        (Workload::Fan1000, Sends(Server), 1.0, 1.0),
+        // Half a MiB waits for the one that reads nothing, and the allocator keeps some.
+        (Workload::Slow1000, Growth, 3.0, 2.0),
         (Workload::Idle, Kib, 10.0, 8.0),
     ]
 };
@@ -217,7 +243,9 @@ mod tests {
     fn every_workload_has_targets_whatever_is_spoken() {
         for workload in <Workload as clap::ValueEnum>::value_variants() {
             for spoken in [Spoken::Json, Spoken::MessagePack, Spoken::JsonRpc] {
-                assert!(!of(*workload, spoken).is_empty());
+                let is_push = !matches!(workload.kind(), Kind::Calls(_) | Kind::Idle(_));
+                let has_none = spoken == Spoken::JsonRpc && is_push;
+                assert_eq!(of(*workload, spoken).is_empty(), has_none, "{}", workload.name());
             }
         }
     }

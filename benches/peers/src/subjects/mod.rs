@@ -5,6 +5,7 @@
 //! to the targets.
 
 mod jsonrpsee;
+mod socketioxide;
 mod tarpc;
 mod trunkline;
 mod tung;
@@ -13,16 +14,19 @@ use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Result;
+use ::trunkline::Codec;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use self::tung::Flush;
+use crate::control::Publications;
 use crate::meter::Meter;
+use crate::push::Listener;
 use crate::rpc;
-use crate::workload::Load;
+use crate::workload::{Kind, Load, Workload};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,6 +38,8 @@ pub(crate) enum Subject {
     Jsonrpsee,
     /// tarpc with bincode over TCP.
     Tarpc,
+    /// Socket.IO, which has no Rust client: for what flows from the server only.
+    Socketioxide,
     TrunklineJson,
     TrunklineMsgpack,
     /// Trunkline's server under jsonrpsee's client.
@@ -50,15 +56,28 @@ pub(crate) enum Spoken {
 
 impl Subject {
     /// Accepts connections until the process ends.
-    pub(crate) async fn serve(self, listener: TcpListener) -> Result<()> {
+    pub(crate) async fn serve(self, listener: TcpListener, publications: Publications) -> Result<()> {
         match self {
-            Self::Tung => tung::serve(listener, Flush::WhenIdle).await,
-            Self::TungNaive => tung::serve(listener, Flush::EachMessage).await,
-            Self::Jsonrpsee => jsonrpsee::serve(listener).await,
+            Self::Tung => tung::serve(listener, Flush::WhenIdle, publications).await,
+            Self::TungNaive => tung::serve(listener, Flush::EachMessage, publications).await,
+            Self::Jsonrpsee => jsonrpsee::serve(listener, publications).await,
             Self::Tarpc => tarpc::serve(listener).await,
+            Self::Socketioxide => socketioxide::serve(listener, publications).await,
             Self::TrunklineJson | Self::TrunklineMsgpack | Self::TrunklineJsonrpc => {
-                trunkline::serve(listener).await
+                trunkline::serve(listener, publications).await
             }
+        }
+    }
+
+    /// Whether the subject can be put under `workload`.
+    pub(crate) fn does(self, workload: Workload) -> bool {
+        match (self, workload.kind()) {
+            (Self::Socketioxide, Kind::Calls(_) | Kind::Idle(_)) => false,
+            (Self::Socketioxide, _) => true,
+            (Self::Tarpc | Self::TrunklineJsonrpc, kind) => matches!(kind, Kind::Calls(_) | Kind::Idle(_)),
+            (Self::TungNaive, Kind::Fan(_) | Kind::Slow(_)) => false,
+            (Self::TrunklineJson | Self::TrunklineMsgpack, Kind::Stream) => false,
+            _ => true,
         }
     }
 
@@ -78,7 +97,37 @@ impl Subject {
             Self::Tarpc => rpc::start::<tarpc::Peer>(address, load, meter).await,
             Self::TrunklineJson => rpc::start::<trunkline::Json>(address, load, meter).await,
             Self::TrunklineMsgpack => rpc::start::<trunkline::MessagePack>(address, load, meter).await,
+            Self::Socketioxide => bail!("it is not called here"),
         }
+    }
+
+    /// Starts reading a stream, until the meter is stopped.
+    pub(crate) async fn stream(self, address: SocketAddr, meter: &Arc<Meter>) -> Result<JoinSet<Result<()>>> {
+        match self {
+            Self::Tung => tung::stream(address, meter, Flush::WhenIdle).await,
+            Self::TungNaive => tung::stream(address, meter, Flush::EachMessage).await,
+            Self::Jsonrpsee => jsonrpsee::stream(address, meter).await,
+            Self::Socketioxide => socketioxide::stream(address, meter).await,
+            Self::Tarpc | Self::TrunklineJson | Self::TrunklineMsgpack | Self::TrunklineJsonrpc => {
+                bail!("it has no streams")
+            }
+        }
+    }
+
+    /// Subscribes on so many connections.
+    pub(crate) async fn listen(self, address: SocketAddr, connections: usize) -> Result<Vec<Listener>> {
+        let mut listeners = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            listeners.push(match self {
+                Self::Tung => tung::listen(address).await?,
+                Self::Jsonrpsee => jsonrpsee::listen(address).await?,
+                Self::Socketioxide => socketioxide::listen(address, "listen").await?,
+                Self::TrunklineJson => trunkline::listen(address, Codec::Json).await?,
+                Self::TrunklineMsgpack => trunkline::listen(address, Codec::MessagePack).await?,
+                Self::TungNaive | Self::Tarpc | Self::TrunklineJsonrpc => bail!("nothing is published there"),
+            });
+        }
+        Ok(listeners)
     }
 
     /// Opens idle connections that live as long as what is returned.
@@ -93,13 +142,14 @@ impl Subject {
             Self::TrunklineMsgpack => {
                 Box::new(rpc::hold::<trunkline::MessagePack>(address, connections).await?)
             }
+            Self::Socketioxide => bail!("it is not called here"),
         })
     }
 
     /// What is spoken if this subject is Trunkline.
     pub(crate) fn spoken(self) -> Option<Spoken> {
         match self {
-            Self::Tung | Self::TungNaive | Self::Jsonrpsee | Self::Tarpc => None,
+            Self::Tung | Self::TungNaive | Self::Jsonrpsee | Self::Tarpc | Self::Socketioxide => None,
             Self::TrunklineJson => Some(Spoken::Json),
             Self::TrunklineMsgpack => Some(Spoken::MessagePack),
             Self::TrunklineJsonrpc => Some(Spoken::JsonRpc),
@@ -112,6 +162,7 @@ impl Subject {
             Self::TungNaive => "tung-naive",
             Self::Jsonrpsee => "jsonrpsee",
             Self::Tarpc => "tarpc",
+            Self::Socketioxide => "socketioxide",
             Self::TrunklineJson => "trunkline-json",
             Self::TrunklineMsgpack => "trunkline-msgpack",
             Self::TrunklineJsonrpc => "trunkline-jsonrpc",

@@ -3,8 +3,13 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
+use futures_util::SinkExt;
 use tokio::net::TcpListener;
-use trunkline::{Client, Codec, Server, service};
+use tokio_tungstenite::tungstenite::Message;
+use trunkline::{Client, Codec, Server, Subprotocol, service};
+
+use crate::control::Publications;
+use crate::push::{self, Listener};
 
 use crate::doc::Doc;
 use crate::rpc::Rpc;
@@ -32,10 +37,56 @@ impl Bench for Service {
     }
 }
 
-pub(crate) async fn serve(listener: TcpListener) -> Result<()> {
-    Server::builder().service(BenchServer::new(Service)).build()?.listen(listener).run().await;
+#[service]
+trait News {
+    #[method(oneway)]
+    async fn news(&self, text: String);
+}
+
+pub(crate) async fn serve(listener: TcpListener, mut publications: Publications) -> Result<()> {
+    let server = Server::builder().service(BenchServer::new(Service)).max_connections(CONNECTIONS).build()?;
+    let hub = server.hub();
+    tokio::spawn(async move {
+        while let Some(len) = publications.recv().await {
+            let _ = NewsClient::new(&hub.everyone()).news(push::text(len)).await;
+        }
+    });
+    server.listen(listener).run().await;
     Ok(())
 }
+
+pub(crate) async fn listen(address: SocketAddr, codec: Codec) -> Result<Listener> {
+    let mut ws = push::dial(address, "/", Some(Subprotocol::native(codec).name())).await?;
+    let (hello, publications): (_, fn(&Message) -> u64) = match codec {
+        Codec::Json => (Message::text(r#"[1,{"v":1}]"#), lines),
+        Codec::MessagePack => (Message::binary(&b"\0\0\0\x06\x92\x01\x81\xa1v\x01"[..]), frames),
+    };
+    ws.send(hello).await?;
+    push::next(&mut ws).await?;
+    Ok(Listener { ws, publications })
+}
+
+/// How many frames there are in a packet of JSON.
+fn lines(message: &Message) -> u64 {
+    match message {
+        Message::Text(text) => text.as_str().lines().count() as u64,
+        _ => 0,
+    }
+}
+
+/// How many frames there are in a packet of MessagePack.
+fn frames(message: &Message) -> u64 {
+    let Message::Binary(bytes) = message else { return 0 };
+    let (mut rest, mut count) = (&bytes[..], 0);
+    while let Some((len, behind)) = rest.split_first_chunk::<4>() {
+        rest = behind.get(u32::from_be_bytes(*len) as usize..).unwrap_or_default();
+        count += 1;
+    }
+    count
+}
+
+// Raised from 10,000.
+const CONNECTIONS: usize = 20_000;
 
 /// A client in one codec; the server speaks both.
 #[derive(Clone)]

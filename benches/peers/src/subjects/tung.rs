@@ -15,12 +15,16 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
+use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async, client_async};
 
+use crate::control::Publications;
 use crate::meter::Meter;
-use crate::workload::{Call, Load};
+use crate::push::{self, Listener};
+use crate::workload::{Call, ITEM_LEN, Load};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flush {
@@ -28,11 +32,28 @@ pub(crate) enum Flush {
     EachMessage,
 }
 
-pub(crate) async fn serve(listener: TcpListener, flush: Flush) -> Result<()> {
+pub(crate) async fn serve(listener: TcpListener, flush: Flush, mut publications: Publications) -> Result<()> {
+    let news = broadcast::Sender::new(WAITING);
+    let published = news.clone();
+    tokio::spawn(async move {
+        while let Some(len) = publications.recv().await {
+            let _ = published.send(Message::Text(push::text(len).into()));
+        }
+    });
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        tokio::spawn(async move { echo(Socket { ws: accept_async(stream).await?, flush }).await });
+        let news = news.clone();
+        tokio::spawn(async move {
+            let mut path = String::new();
+            let ws = accept_hdr_async(stream, Asked(&mut path)).await?;
+            let socket = Socket { ws, flush };
+            match path.as_str() {
+                ITEMS => items(socket).await,
+                NEWS => tell(socket, news.subscribe()).await,
+                _ => echo(socket).await,
+            }
+        });
     }
 }
 
@@ -41,6 +62,60 @@ async fn echo(mut socket: Socket) -> Result<()> {
         socket.send(bytes).await?;
     }
     Ok(())
+}
+
+/// Notes what path was asked for.
+struct Asked<'a>(&'a mut String);
+
+impl Callback for Asked<'_> {
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        request.uri().path().clone_into(self.0);
+        Ok(response)
+    }
+}
+
+/// Sends items for ever.
+async fn items(mut socket: Socket) -> Result<()> {
+    let item = Bytes::from(push::text(ITEM_LEN));
+    loop {
+        socket.send(item.clone()).await?;
+    }
+}
+
+/// Sends what is published: all that there is, then one flush.
+async fn tell(mut socket: Socket, mut news: broadcast::Receiver<Message>) -> Result<()> {
+    loop {
+        let mut next = Some(news.recv().await?);
+        while let Some(message) = next {
+            socket.ws.feed(message).await?;
+            next = news.try_recv().ok();
+        }
+        socket.ws.flush().await?;
+    }
+}
+
+pub(crate) async fn listen(address: SocketAddr) -> Result<Listener> {
+    let ws = push::dial(address, NEWS, None).await?;
+    Ok(Listener { ws, publications: |message| u64::from(message.is_text()) })
+}
+
+pub(crate) async fn stream(
+    address: SocketAddr,
+    meter: &Arc<Meter>,
+    flush: Flush,
+) -> Result<JoinSet<Result<()>>> {
+    let mut socket = Socket::connect_to(address, ITEMS, flush).await?;
+    let meter = Arc::clone(meter);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while meter.running() {
+            let item = socket.receive().await?.context("the server hung up")?;
+            ensure!(item.len() == ITEM_LEN, "an item of {} bytes", item.len());
+            meter.count(1);
+        }
+        Ok(())
+    });
+    Ok(tasks)
 }
 
 pub(crate) async fn start(
@@ -109,9 +184,13 @@ struct Socket {
 
 impl Socket {
     async fn connect(address: SocketAddr, flush: Flush) -> Result<Self> {
+        Self::connect_to(address, "/", flush).await
+    }
+
+    async fn connect_to(address: SocketAddr, path: &str, flush: Flush) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let (ws, _) = client_async(format!("ws://{address}/"), stream).await?;
+        let (ws, _) = client_async(format!("ws://{address}{path}"), stream).await?;
         Ok(Self { ws, flush })
     }
 
@@ -139,3 +218,8 @@ impl Socket {
         Ok(message.await.transpose()?.map(Message::into_data))
     }
 }
+
+const ITEMS: &str = "/items";
+const NEWS: &str = "/news";
+/// Publications that wait for who reads slowly; whoever is further behind is let go.
+const WAITING: usize = 1_024;
