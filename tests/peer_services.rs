@@ -63,6 +63,8 @@ trait Server1 {
     async fn notify_me(&self, conn: Connection, text: String) -> Result<()>;
 }
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// What a client serves.
 #[derive(Clone, Default)]
 struct Scanner(Arc<Scanned>);
@@ -369,10 +371,15 @@ async fn a_call_to_a_client_has_a_deadline() {
     assert_eq!(error.code(), Code::DeadlineExceeded);
     assert!(error.maybe_executed());
     scanner.until(|scanned| scanned.ended.load(Ordering::SeqCst) == 1).await;
-    // Unless it says, it has thirty seconds.
-    let begun = tokio::time::Instant::now();
-    let error = WorkerClient::new(&conn).hang().await.unwrap_err();
-    assert_eq!((error.code(), begun.elapsed().as_secs()), (Code::DeadlineExceeded, 30));
+    // Unless it says, it has thirty seconds, or what the server is set to.
+    for seconds in [30, 7] {
+        let server = Server::builder().call_timeout(Duration::from_secs(seconds)).build().unwrap();
+        let _client = worker(&scanner).call_timeout(HOUR).over(server.in_memory()).await.unwrap();
+        let conn = some_connection(&server.hub()).await;
+        let begun = tokio::time::Instant::now();
+        let error = WorkerClient::new(&conn).hang().await.unwrap_err();
+        assert_eq!((error.code(), begun.elapsed().as_secs()), (Code::DeadlineExceeded, seconds));
+    }
 }
 
 #[tokio::test]
@@ -583,6 +590,13 @@ async fn a_client_of_json_rpc_is_called_and_told_as_well() {
     let worker = WorkerClient::new(&conn);
     let (error, ()) = within(futures_util::future::join(worker.scan_jobs(vec![]), refused)).await;
     assert_eq!(error.unwrap_err().code(), Code::Unimplemented);
+    // What was given up is answered in vain.
+    let error = worker.hang().timeout(Duration::from_millis(1)).await.unwrap_err();
+    assert_eq!((error.code(), error.maybe_executed()), (Code::DeadlineExceeded, true));
+    assert!(raw.receive().await.unwrap().contains(r#""method":"hang""#));
+    raw.text(r#"{"jsonrpc":"2.0","result":7,"id":6}"#).await;
+    EventsClient::new(&conn).announced("on").await.unwrap();
+    assert!(raw.receive().await.unwrap().contains(r#"["on"]"#));
 }
 
 #[tokio::test]

@@ -104,7 +104,8 @@ impl ClientBuilder {
     /// and each ends with its deadline, when it is cancelled, or with the connection. Errors that are not the method's own
     /// type reach the server as `INTERNAL` with a reference, and the log of this process has them. What differs: the caller is
     /// the server, so there is no `User`, and guards see what methods of this end have [set](trunkline_peer::Connection::set)
-    /// on their `Connection`. Through that, a method may call the server in turn.
+    /// on their `Connection`. Through that, a method may call the server in turn; a chain of calls back and forth holds a slot
+    /// of the calls in flight for each of them.
     ///
     /// The server calls nobody whose connection is closed: hold the client for as long as it is to be called, and
     /// [connect](Self::connect) it, for one that [dials when it is called](Self::connect_lazy) has to call first.

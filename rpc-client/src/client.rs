@@ -30,7 +30,8 @@ impl Client {
         ClientBuilder::new(url.into())
     }
 
-    /// Logs in over a transport that is there already, such as `server.in_memory_as(user)`.
+    /// Logs in over a transport that is there already, such as `server.in_memory_as(user)`. What it exposes, among other
+    /// settings, is said by a [builder](ClientBuilder::over).
     ///
     /// # Errors
     ///

@@ -113,10 +113,10 @@ impl Handle {
         Self::of(codec, call_timeout, State::default(), None)
     }
 
-    /// A handle of a connection whose WebSocket is open.
-    pub fn connected(codec: Codec) -> Self {
+    /// A handle of a connection whose WebSocket is open, whose calls may take `call_timeout` where they do not say.
+    pub fn connected(codec: Codec, call_timeout: Duration) -> Self {
         let state = State { phase: ConnectionState::Connected, ..State::default() };
-        Self::of(codec, SessionConfig::CALL_TIMEOUT, state, None)
+        Self::of(codec, call_timeout, state, None)
     }
 
     /// A handle of a connection whose states are told to `observer`.

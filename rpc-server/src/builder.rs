@@ -217,7 +217,8 @@ impl ServerBuilder {
     }
 
     /// Runs a closure for each session when it has begun, before any of its calls. It may go on for as long as it likes; calls to
-    /// the client can be made from it. Several may be added, as of all hooks; what one fails with is logged.
+    /// the client can be made from it, and their errors returned: `WorkerClient::new(&conn).scan(jobs).await?`. Several may be
+    /// added, as of all hooks; what one fails with is logged, and the session goes on.
     ///
     /// ```
     /// # use trunkline_server::Server;
@@ -504,7 +505,7 @@ impl ServerBuilder {
     }
 
     /// How long a call may take where its method does not say: 30 s unless set. Then it is ended with
-    /// `DEADLINE_EXCEEDED` and the method's future is dropped.
+    /// `DEADLINE_EXCEEDED` and the method's future is dropped. The same for calls that this server makes to its clients.
     pub fn call_timeout(self, timeout: Duration) -> Self {
         self.change(move |config| config.limits.session.call_timeout = timeout)
     }

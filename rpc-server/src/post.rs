@@ -216,7 +216,7 @@ async fn exchange(server: &Arc<Inner>, media: Media, caller: Caller, body: Bytes
     let session = Session::new(Role::Server, server.config.limits.session.clone(), protocol);
     let mut session = session.with_answers_of(limits.packet as usize);
     let attached = session.attach(link);
-    let handle = Handle::connected(protocol.codec());
+    let handle = Handle::connected(protocol.codec(), server.config.limits.session.call_timeout);
     let host: Arc<dyn Host> = Arc::new(server.hub.clone());
     let name = user.as_ref().map(|user| user.id().to_owned());
     let connection = Connection::new(server.hub.next_id(), peer, handle.clone(), user, Some(host));

@@ -341,7 +341,7 @@ fn start<T: Transport>(
         ),
     };
     let link = link.with_jitter(jitter(server.config.heartbeat.every));
-    let handle = Handle::connected(link.protocol().codec());
+    let handle = Handle::connected(link.protocol().codec(), server.config.limits.session.call_timeout);
     let mut session = Session::new(Role::Server, server.config.limits.session.clone(), link.protocol());
     let attached = session.attach(link);
     let host: Arc<dyn Host> = Arc::new(server.hub.clone());

@@ -104,6 +104,27 @@ pub async fn call(url: &str) -> Result<u64, Box<dyn std::error::Error>> {
     Ok(RoomsClient::new(&client).count().await?)
 }
 
+/// Serves the rooms to a server that was dialled, which needs nothing of a server.
+///
+/// # Errors
+///
+/// If there is no connection.
+#[cfg(feature = "client")]
+pub async fn expose(url: &str, rooms: impl Rooms) -> Result<trunkline::Client, trunkline::ConnectError> {
+    trunkline::Client::builder(url).expose(serve(rooms)).connect().await
+}
+
+/// Tells everybody.
+///
+/// # Errors
+///
+/// If it cannot be sent.
+#[cfg(feature = "server")]
+pub async fn announce(hub: &Hub, message: Message) -> Result<usize> {
+    let rooms: RoomsClient<trunkline::Cast> = RoomsClient::new(&hub.everyone());
+    rooms.announce(message).await
+}
+
 /// Serves the rooms on a socket.
 ///
 /// # Errors
