@@ -1,8 +1,9 @@
 //! What flows from the server: publications to many connections, read by raw tokio-tungstenite whatever the subject is, so that
 //! the difference is the server's.
 //!
-//! Two publications are outstanding at a time: the next one goes out when all connections together have received as many as
-//! they were to. The server is asked for it over the control connection, so that asking is the same for all subjects.
+//! The next one goes out when all connections have the last one, so that no server can gather two of them in one `send`: what a
+//! delivery costs is what is measured. The server is asked for it over the control connection, which is the same for all
+//! subjects.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -93,7 +94,7 @@ pub(crate) fn fan_with_one_slow(
 struct Pace {
     connections: u64,
     received: AtomicU64,
-    /// Told whenever they have received one more each, taken together.
+    /// Told whenever all have received one more.
     more: Notify,
 }
 
@@ -128,7 +129,7 @@ async fn read(mut listener: Listener, pace: Arc<Pace>, meter: Arc<Meter>) -> Res
 async fn publish(mut control: Control, len: usize, pace: Arc<Pace>, meter: Arc<Meter>) -> Result<()> {
     let mut published = 0;
     while meter.running() {
-        while published < pace.over() + OUTSTANDING {
+        while published <= pace.over() {
             control.publish(len)?;
             published += 1;
         }
@@ -137,6 +138,4 @@ async fn publish(mut control: Control, len: usize, pace: Arc<Pace>, meter: Arc<M
     Ok(())
 }
 
-/// Publications that are on their way at once.
-const OUTSTANDING: u64 = 2;
 const READ_BUFFER: usize = 4096;

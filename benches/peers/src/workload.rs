@@ -27,7 +27,7 @@ pub(crate) enum Kind {
     Calls(Load),
     /// Items of [`ITEM_LEN`] from the server to one client, as many as there may be.
     Stream,
-    /// Publications of [`ITEM_LEN`] to so many connections, two at a time.
+    /// Publications of [`ITEM_LEN`] to so many connections, one after the other.
     Fan(usize),
     /// Publications of [`LARGE_LEN`] to so many connections, of which one reads nothing.
     Slow(usize),

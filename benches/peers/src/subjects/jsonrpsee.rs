@@ -148,6 +148,6 @@ impl Rpc for Peer {
 const CONNECTIONS: u32 = 20_000;
 const MESSAGE_BUFFER: u32 = 4_096;
 const IN_FLIGHT: usize = 8_192;
-const ITEMS: usize = 65_536;
+const ITEMS: usize = 1 << 20;
 /// Publications that wait for who reads slowly.
 const WAITING: usize = 1_024;
