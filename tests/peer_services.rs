@@ -1,6 +1,7 @@
 //! Services that a client exposes, and the server calls: over a connection, or an audience.
 
 use std::{
+    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -8,12 +9,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::sync::{Notify, mpsc};
 use trunkline::{
     CallError, CallLog, Client, ClientBuilder, Code, Codec, ConnectError, Connection, ConnectionState,
-    Credentials, Error, Hub, Result, Server, User, data, has, service,
+    Credentials, Error, Hub, Memory, Result, Server, User, data, has, memory, service,
 };
+use trunkline_core::Packet;
 
 use crate::{
     log::Log,
@@ -624,4 +627,76 @@ async fn notifications_of_one_sender_are_heard_in_their_order() {
     for n in 0..500 {
         assert_eq!(within(heard.recv()).await.unwrap(), n.to_string());
     }
+}
+
+/// A server by hand, which has said welcome.
+struct ByHand(Memory);
+
+impl ByHand {
+    /// Welcomes a client, with frames in the same packet; also what it said in its hello.
+    async fn welcome(builder: ClientBuilder, behind: &str) -> (Client, Self, String) {
+        let (ours, theirs) = memory(NonZeroUsize::MIN.saturating_add(100));
+        let mut server = Self(ours);
+        let welcomed = async {
+            let hello = server.receive().await;
+            server.send(&format!(r#"[2,{{"v":1,"session":"7"}}]{behind}"#)).await;
+            hello
+        };
+        let connected = builder.codec(Codec::Json).over(theirs);
+        let (client, hello) = within(futures_util::future::join(connected, welcomed)).await;
+        (client.unwrap(), server, hello)
+    }
+
+    async fn send(&mut self, text: &str) {
+        self.0.send(Packet::Text(text.to_owned().into())).await.unwrap();
+    }
+
+    /// The next text; a close frame is its code.
+    async fn receive(&mut self) -> String {
+        match within(self.0.next()).await {
+            Some(Ok(Packet::Text(text))) => String::from_utf8(text.to_vec()).unwrap(),
+            Some(Ok(Packet::Close(reason))) => reason.code.0.to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    async fn ask(&mut self, text: &str) -> String {
+        self.send(text).await;
+        self.receive().await
+    }
+}
+
+#[tokio::test]
+async fn a_client_answers_frame_by_frame_what_a_server_asks() {
+    let scanner = Scanner::default();
+    let first = "\n[3,2,\"who\",0,[]]";
+    let builder = worker(&scanner).max_in_flight(2);
+    let (client, mut server, hello) = ByHand::welcome(builder, first).await;
+    assert!(hello.contains(r#""in_flight":2"#), "{hello}");
+    // What came with the welcome is answered.
+    assert_eq!(server.receive().await, r#"[5,2,0,"None 7 0.0.0.0"]"#);
+    for (call, answer) in [
+        (r#"[3,4,"scanJobs",0,[["x"]]]"#, "jobs[0]: invalid type: string"),
+        (r#"[3,6,"scanJobs",0,{"jobs":[],"more":1}]"#, "unknown parameter `more`"),
+        (r#"[3,8,"scanJobs",{"Q":1},[[]]]"#, "UNIMPLEMENTED"),
+        (r#"[3,10,"rpc.login",0,["token"]]"#, "there is no method `rpc.login`"),
+        (r#"[3,12,"scanJobs",0,[[13]]]"#, r#"[6,12,0,{"code":"BROKEN","data":{"job":13}}]"#),
+    ] {
+        let answered = server.ask(call).await;
+        assert!(answered.contains(answer), "{answered}");
+    }
+    // As many as it said, and one more; a call that is given up leaves its slot to the next.
+    server.send("[3,14,\"hang\",0,[]]\n[3,16,\"hang\",0,[]]").await;
+    let refused = server.ask(r#"[3,18,"hang",0,[]]"#).await;
+    assert!(refused.starts_with("[7,18,") && refused.contains("RESOURCE_EXHAUSTED"), "{refused}");
+    let cancelled = server.ask("[9,14]").await;
+    assert!(cancelled.starts_with("[7,14,") && cancelled.contains("CANCELLED"), "{cancelled}");
+    scanner.until(|scanned| scanned.ended.load(Ordering::SeqCst) == 1).await;
+    server.send(r#"[3,20,"hang",0,[]]"#).await;
+    scanner.until(|scanned| scanned.begun.load(Ordering::SeqCst) == 3).await;
+    // What has no effect has none, and what breaks the protocol ends the connection and the methods.
+    server.send(r#"[4,"nothing",0,[1]]"#).await;
+    assert_eq!(server.ask(r#"[3,1,"who",0,[]]"#).await, "4400");
+    scanner.until(|scanned| scanned.ended.load(Ordering::SeqCst) == 3).await;
+    assert!(client.is_closed());
 }
