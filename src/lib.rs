@@ -20,10 +20,10 @@ pub use trunkline_core::{
 };
 pub use trunkline_macros::{data, method, service};
 pub use trunkline_peer::{
-    Attr, AttrKey, AttrName, Call, CallError, CallHead, CallLog, CallStatus, Callee, Cast, Connection,
-    ConnectionId, ConnectionState, Direct, Expiry, FromCall, Guard, IntoMethod, LinkError, LinkEvent, Memory,
-    PeerCertificate, PeerInfo, Rate, Registration, Sending, States, TraceContext, Untyped, User, all, any,
-    attr, eq, guard_fn, has, is, memory, not,
+    Attr, AttrKey, AttrName, BoxStream, Call, CallError, CallHead, CallLog, CallStatus, Callee, Cast,
+    Connection, ConnectionId, ConnectionState, Direct, Expiry, FromCall, Guard, IntoMethod, LinkError,
+    LinkEvent, Memory, PeerCertificate, PeerInfo, Rate, Registration, Sending, States, Stream, Streaming,
+    Subscription, TraceContext, Untyped, User, all, any, attr, eq, guard_fn, has, is, memory, not,
 };
 #[cfg(feature = "introspect")]
 #[cfg_attr(docsrs, doc(cfg(feature = "introspect")))]
@@ -64,12 +64,20 @@ pub mod __private {
     #[cfg(feature = "schema")]
     pub use trunkline_core::__private::{schemars, ts_rs};
     pub use trunkline_core::{
-        __private::serde, AppError, Error, Fault, MethodSchema, Outcome, ParamSchema, ParamsWriter, Payload,
-        Per, RateLimit, Reply, Service, ServiceSchema, TypeSchema, Wire,
+        __private::serde, AppError, Error, FailsAs, Fault, MethodSchema, Outcome, ParamSchema, ParamsWriter,
+        Payload, Per, RateLimit, Reply, Service, ServiceSchema, TypeSchema, Wire,
     };
     pub use trunkline_peer::{
         Answers, BoxFuture, CallOf, Callee, CalleeKind, Direct, Dispatch, FromCall, Guard, Handle, Incoming,
+        StreamOf,
     };
+
+    /// Compiles if a method may begin a stream by failing as `B` does, whose items are `R`.
+    pub const fn assert_fails_as<B: Reply, R: Reply>()
+    where
+        B::Fault: FailsAs<R::Fault>,
+    {
+    }
 
     /// Compiles if `T` may travel.
     pub const fn assert_wire<T: Wire>() {}

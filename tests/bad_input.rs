@@ -183,14 +183,14 @@ async fn what_is_not_built_yet_answers_unimplemented() {
     let (_, addr, _) = server().await;
     let mut raw = Raw::hello(addr, HELLO).await;
     for (id, head) in
-        [(1, r#"{"o":7}"#), (3, r#"{"p":[1]}"#), (5, r#"{"k":1}"#), (7, r#"{"s":[1]}"#), (9, r#"{"X":1}"#)]
+        [(1, r#"{"o":7}"#), (3, r#"{"p":[1]}"#), (5, r#"{"k":1}"#), (7, r#"{"s":[9]}"#), (11, r#"{"X":1}"#)]
     {
         raw.text(&format!(r#"[3,{id},"echo",{head},[1]]"#)).await;
         let answer = raw.receive().await.unwrap();
         assert!(answer.contains("UNIMPLEMENTED"), "{head}: {answer}");
     }
-    raw.text(r#"[3,11,"echo",{"x":1,"t":1000},[1]]"#).await;
-    assert_eq!(raw.receive().await.unwrap(), "[5,11,0,1]", "an unknown lower-case key is ignored");
+    raw.text(r#"[3,13,"echo",{"x":1,"t":1000},[1]]"#).await;
+    assert_eq!(raw.receive().await.unwrap(), "[5,13,0,1]", "an unknown lower-case key is ignored");
 }
 
 #[tokio::test]

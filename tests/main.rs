@@ -29,6 +29,7 @@ mod raw;
 mod settings;
 mod shutdown;
 mod states;
+mod streams;
 mod threats;
 #[cfg(feature = "tls")]
 mod tls;

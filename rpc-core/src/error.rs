@@ -372,6 +372,17 @@ pub trait Fault: Sized {
     fn into_app(self) -> Result<Self::App, Error>;
 }
 
+/// What a method that gives a stream may fail with before it does, if its items fail with `E`: the same, or [`Error`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a stream whose items fail with `{E}` cannot begin by failing with `{Self}`",
+    label = "not the error of the items",
+    note = "write one error in both places, as in `Result<impl Stream<Item = Result<T, E>>, E>`, or `trunkline::Error` round the stream"
+)]
+pub trait FailsAs<E> {}
+
+impl<E: Fault> FailsAs<E> for Error {}
+
 impl Fault for Error {
     type App = Never;
 
@@ -488,6 +499,12 @@ pub enum ProtocolError {
     /// An id that is not above all earlier ones.
     #[error("id {0} was used before: ids only grow")]
     IdReused(RequestId),
+    /// An item that the consumer has given no credit for.
+    #[error("stream {0} has more items than there was credit for")]
+    CreditExceeded(RequestId),
+    /// A call with more streams among its parameters than any method has.
+    #[error("a call has more than {0} streams among its parameters")]
+    TooManyUploads(usize),
     /// The protocol version of the hello.
     #[error("protocol version {0} is not supported")]
     Version(u64),
@@ -535,7 +552,9 @@ impl ProtocolError {
             | Self::UnknownKind(_)
             | Self::Unexpected(_)
             | Self::WrongParity(_)
-            | Self::IdReused(_) => CloseCode::BAD_MESSAGE,
+            | Self::IdReused(_)
+            | Self::CreditExceeded(_)
+            | Self::TooManyUploads(_) => CloseCode::BAD_MESSAGE,
             Self::LoginTimeout(_) | Self::MessageTimeout(_) => CloseCode::AUTH_TIMEOUT,
             Self::NoRoom => CloseCode::TRY_LATER,
             Self::Silent(_) => CloseCode::PONG_TIMEOUT,

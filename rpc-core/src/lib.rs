@@ -12,6 +12,7 @@ mod codec;
 mod describe;
 mod error;
 mod escaped;
+mod items;
 mod link;
 mod message;
 mod packet;
@@ -29,10 +30,11 @@ pub use describe::{
     ServiceDescription, TypeDescription,
 };
 pub use error::{
-    AnyError, AppError, CloseCode, CloseReason, Code, ConfigError, DecodeError, EncodeError, Error, Fault,
-    Never, ProtocolError, ResultExt, shown,
+    AnyError, AppError, CloseCode, CloseReason, Code, ConfigError, DecodeError, EncodeError, Error, FailsAs,
+    Fault, Never, ProtocolError, ResultExt, shown,
 };
 pub use escaped::Escaped;
+pub use items::{ItemBatch, Items};
 pub use link::{AwaitHello, AwaitWelcome, KeepAlive, Link, PendingHello};
 pub use message::{
     Failure, Goaway, Hashes, Hello, Message, Outcome, Publication, Request, RequestHead, RequestId, Resume,
@@ -43,7 +45,7 @@ pub use params::{Params, ParamsWriter};
 pub use payload::Payload;
 pub use protocol::{Protocol, Subprotocol};
 pub use schema::{MethodSchema, ParamSchema, Per, RateLimit, Service, ServiceSchema, TypeSchema};
-pub use session::{CallKey, Event, Limits, Role, Session, SessionConfig};
+pub use session::{CallKey, Event, Expects, Inflow, Limits, Role, Session, SessionConfig};
 pub use wire::{Bytes, I64, Reply, U64, Wire};
 
 /// A moment at which a test begins; from there on it turns the clock itself.

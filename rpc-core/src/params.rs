@@ -73,6 +73,37 @@ impl<'a> Params<'a> {
         Ok(self.take()?.unwrap_or_else(default))
     }
 
+    /// The next parameter, which is a stream: its place among those that the caller sends along.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Code::InvalidArgument`] if it is missing, or no stream.
+    pub fn next_stream(&mut self) -> Result<usize, Error> {
+        let bytes = self.skip()?;
+        let index = match self.payload.codec() {
+            Codec::Json => json_stream(bytes),
+            Codec::MessagePack => msgpack_stream(bytes),
+        };
+        let name = || self.name(self.asked - 1);
+        index.ok_or_else(|| Error::invalid(format!("parameter `{}` is a stream", name())))
+    }
+
+    /// The bytes of the next parameter, whatever it is; none if it was left out.
+    fn skip(&mut self) -> Result<&'a [u8], Error> {
+        let index = self.asked;
+        self.asked += 1;
+        let bytes = match &mut self.source {
+            Source::Json { more: false, .. } | Source::Msgpack { left: 0, .. } => return Ok(&[]),
+            Source::Json { reader, .. } => reader.skip(),
+            Source::Msgpack { reader, .. } => reader.skip(),
+            Source::Named(values) => return Ok(values.get(index).copied().flatten().unwrap_or_default()),
+        };
+        match bytes {
+            Ok(bytes) => self.step().map(|()| bytes),
+            Err(error) => Err(self.misfit(error)),
+        }
+    }
+
     /// Succeeds if no parameter is left.
     ///
     /// # Errors
@@ -244,6 +275,26 @@ impl<'a, 's> Named<'a, 's> {
     }
 }
 
+/// The index in `{"$stream": 0}`.
+fn json_stream(bytes: &[u8]) -> Option<usize> {
+    let mut reader = JsonReader::unchecked(bytes);
+    let begins = reader.take(b'{') && reader.str()? == "$stream" && reader.take(b':');
+    let index = begins.then(|| reader.integer()).flatten()?;
+    (reader.take(b'}') && reader.end().is_ok()).then(|| usize::try_from(index).ok()).flatten()
+}
+
+/// The index in an extension of type 2.
+fn msgpack_stream(mut bytes: &[u8]) -> Option<usize> {
+    let meta = rmp::decode::read_ext_meta(&mut bytes).ok().filter(|meta| meta.typeid == STREAM)?;
+    let mut reader = MsgpackReader::new(bytes, 1);
+    let index = if bytes.len() == meta.size as usize { reader.integer()? } else { return None };
+    reader.end().ok()?;
+    usize::try_from(index).ok()
+}
+
+/// The type of MessagePack's extension for streams.
+const STREAM: i8 = 2;
+
 /// What null means for a type, if anything; the same in every codec.
 fn null<T: DeserializeOwned>() -> Result<T, DecodeError> {
     codec::decode(Codec::Json, b"null", 1)
@@ -292,6 +343,25 @@ impl ParamsWriter {
         if let Err(error) = codec::encode(self.codec, value, &mut self.buffer) {
             self.failure.get_or_insert(error);
         }
+    }
+
+    /// Adds the next parameter, which is a stream: the one at this place among those that are sent along.
+    pub fn push_stream(&mut self, index: usize) {
+        match self.codec {
+            Codec::Json => self.push(&serde_json::json!({ "$stream": index })),
+            Codec::MessagePack => {
+                let mut data = Vec::new();
+                // Writing to a `Vec` cannot fail.
+                let _ = rmp::encode::write_uint(&mut data, index as u64);
+                let _ = rmp::encode::write_ext_meta(&mut self.buffer, data.len() as u32, STREAM);
+                self.buffer.extend_from_slice(&data);
+            }
+        }
+    }
+
+    /// How the parameters are encoded.
+    pub fn codec(&self) -> Codec {
+        self.codec
     }
 
     /// The finished list.

@@ -94,6 +94,11 @@ impl Payload {
         codec::decode(self.codec, self.bytes(), self.depth.into())
     }
 
+    /// Whether it is no value, or null.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!((self.codec, self.bytes()), (_, []) | (Codec::Json, b"null") | (Codec::MessagePack, [0xc0]))
+    }
+
     /// How the bytes are to be read.
     pub fn codec(&self) -> Codec {
         self.codec

@@ -6,6 +6,7 @@ mod stream;
 
 pub(crate) use data::{Data, Field, Variant};
 pub(crate) use service::{Arg, Method, Role, Service, WireName};
+pub(crate) use stream::sent;
 
 use syn::{GenericArgument, PathArguments, Type};
 

@@ -17,7 +17,8 @@ use trunkline_core::{
 };
 
 use crate::{
-    handle::{CallKind, Handle, LATE, Pending, Prepared, Wish},
+    handle::{CallKind, Handle, IntoParams, LATE, Pending, Prepared, Wish},
+    streams::Source,
     trace::TraceContext,
 };
 
@@ -33,7 +34,7 @@ pub struct Call<T, E = Never> {
 }
 
 /// A call whatever its types are, so that its parts are not compiled for each of them.
-struct Exchange {
+pub(crate) struct Exchange {
     pending: Arc<Pending>,
     stage: Stage,
     method: Cow<'static, str>,
@@ -53,7 +54,7 @@ impl<T, E> Call<T, E> {
         method: Cow<'static, str>,
         kind: CallKind,
         timeout: Option<Duration>,
-        params: Result<Payload, EncodeError>,
+        params: impl IntoParams,
     ) -> Self {
         Self { exchange: Exchange::new(handle, method, kind, timeout, params), gives: PhantomData }
     }
@@ -62,29 +63,14 @@ impl<T, E> Call<T, E> {
     /// says unless set, or else the client's `call_timeout`. The server learns it and drops the method in time; it never
     /// gives a method longer than its own limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.exchange.timeout = Some(timeout);
-        self.exchange.pending.prepare(|request| {
-            request.timeout = Some(timeout);
-            request.head.get_or_insert_default().timeout = Some(timeout);
-        });
+        self.exchange.set_timeout(timeout);
         self
     }
 
     /// Sends a value beside the parameters, which extractors find in [`crate::CallHead::meta`]. A value that has no form
     /// in JSON, such as a map whose keys are not strings, fails the call with `INVALID_ARGUMENT`.
     pub fn meta<M: Serialize>(self, key: impl Into<String>, value: M) -> Self {
-        let key = key.into();
-        match serde_json::to_value(value) {
-            Ok(value) => self.exchange.pending.prepare(|request| {
-                let head: &mut Box<RequestHead> = request.head.get_or_insert_default();
-                head.meta.insert(key, value);
-            }),
-            Err(error) => {
-                self.exchange
-                    .pending
-                    .refuse(Error::invalid(format!("`{key}` cannot be sent beside the parameters: {error}")));
-            }
-        }
+        self.exchange.set_meta(key.into(), value);
         self
     }
 }
@@ -93,7 +79,7 @@ impl<T, E> Call<T, E> {
     /// Sends where the call belongs in a trace, as `traceparent` and `tracestate` beside the parameters (W3C Trace Context), in
     /// place of what the client would send by itself.
     pub fn trace(self, context: TraceContext) -> Self {
-        self.exchange.pending.prepare(|request| send_trace(request, context));
+        self.exchange.set_trace(context);
         self
     }
 }
@@ -104,35 +90,95 @@ fn send_trace(request: &mut Prepared, context: TraceContext) {
 }
 
 impl Exchange {
-    fn new(
+    pub(crate) fn new(
+        handle: &Handle,
+        method: Cow<'static, str>,
+        kind: CallKind,
+        timeout: Option<Duration>,
+        mut params: impl IntoParams,
+    ) -> Self {
+        let uploads = params.take_uploads().0;
+        Self::of(handle, method, kind, timeout, params.into_params(), uploads)
+    }
+
+    fn of(
         handle: &Handle,
         method: Cow<'static, str>,
         kind: CallKind,
         timeout: Option<Duration>,
         params: Result<Payload, EncodeError>,
+        uploads: Vec<Source>,
     ) -> Self {
         let request = params
-            .map(|params| Prepared { method: method.clone(), head: None, params, timeout, late_at: None })
+            .map(|params| Prepared {
+                method: method.clone(),
+                head: None,
+                params,
+                uploads,
+                timeout,
+                late_at: None,
+            })
             .map_err(|error| Error::invalid(format!("the parameters cannot be encoded: {error}")));
         Self { pending: Pending::new(handle.clone(), kind, request), stage: Stage::Prepared, method, timeout }
     }
 
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = Some(timeout);
+        self.pending.prepare(|request| {
+            request.timeout = Some(timeout);
+            request.head.get_or_insert_default().timeout = Some(timeout);
+        });
+    }
+
+    pub(crate) fn set_meta<M: Serialize>(&self, key: String, value: M) {
+        match serde_json::to_value(value) {
+            Ok(value) => self.pending.prepare(|request| {
+                let head: &mut Box<RequestHead> = request.head.get_or_insert_default();
+                head.meta.insert(key, value);
+            }),
+            Err(error) => {
+                self.pending
+                    .refuse(Error::invalid(format!("`{key}` cannot be sent beside the parameters: {error}")));
+            }
+        }
+    }
+
+    pub(crate) fn set_trace(&self, context: TraceContext) {
+        self.pending.prepare(|request| send_trace(request, context));
+    }
+
+    pub(crate) fn pending(&self) -> &Arc<Pending> {
+        &self.pending
+    }
+
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Outcome> {
         let polled = self.pending.poll(cx);
-        if polled.is_ready() {
-            self.stage = Stage::Done;
-        } else if self.stage == Stage::Prepared {
-            self.stage = Stage::Sent;
-            if let Some(context) = self.pending.handle.trace() {
-                self.pending.prepare(|request| {
-                    if !request.head.as_ref().is_some_and(|head| TraceContext::is_in(&head.meta)) {
-                        send_trace(request, context);
-                    }
-                });
-            }
-            self.pending.handle.push(Wish::Call(Arc::clone(&self.pending)));
+        if polled.is_pending() {
+            self.send();
         }
-        polled.map(|outcome| self.understood(outcome))
+        polled.map(|outcome| self.end(outcome))
+    }
+
+    /// Hands the call to the driver, if that was not done.
+    pub(crate) fn send(&mut self) {
+        if self.stage != Stage::Prepared {
+            return;
+        }
+        self.stage = Stage::Sent;
+        if let Some(context) = self.pending.handle.trace() {
+            self.pending.prepare(|request| {
+                if !request.head.as_ref().is_some_and(|head| TraceContext::is_in(&head.meta)) {
+                    send_trace(request, context);
+                }
+            });
+        }
+        self.pending.handle.push(Wish::Call(Arc::clone(&self.pending)));
+    }
+
+    /// The call is over.
+    pub(crate) fn end(&mut self, outcome: Outcome) -> Outcome {
+        self.stage = Stage::Done;
+        self.understood(outcome)
     }
 
     fn understood(&self, outcome: Outcome) -> Outcome {
@@ -168,13 +214,13 @@ impl<T: Wire, E: AppError> Future for Call<T, E> {
 }
 
 #[cold]
-fn misunderstood(error: &dyn fmt::Display) -> Error {
+pub(crate) fn misunderstood(error: &dyn fmt::Display) -> Error {
     let message = format!("the answer is not what this client expects: {error}");
     Error::new(Code::Internal, message).after_execution()
 }
 
 #[cold]
-fn unknown(error: DecodeError) -> Error {
+pub(crate) fn unknown(error: DecodeError) -> Error {
     let message = "the method failed with an error that this client does not know";
     Error::new(Code::Unknown, message).with_detail(error).after_execution()
 }

@@ -166,8 +166,11 @@ pub struct CallLog {
     pub duration: Duration,
     /// Bytes of the call: its parameters, name and head.
     pub request_bytes: usize,
-    /// Bytes of the result or error.
+    /// Bytes of the result or error, and of the items of a stream.
     pub response_bytes: usize,
+    /// Items of the stream that the method gave.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub items: u64,
     /// Entries before this one that were dropped because the hook was too slow.
     #[serde(skip_serializing_if = "is_zero")]
     pub dropped: u64,

@@ -2,14 +2,21 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
+use futures_core::Stream;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use trunkline_core::{
     Code, Codec, DecodeError, EncodeError, Error, Failure, Fault, MethodSchema, Outcome, Params, Payload,
-    Reply, RequestHead, ServiceSchema,
+    Reply, RequestHead, ServiceSchema, Wire,
 };
 
-use crate::{connection::Connection, guard::Guard, trace::TraceContext};
+use crate::{
+    connection::Connection,
+    guard::Guard,
+    handle::Pending,
+    streams::{Outlet, Pump, Streaming},
+    trace::TraceContext,
+};
 
 /// A boxed future, of which a call needs one.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -40,6 +47,17 @@ pub trait Dispatch: Send + Sync + 'static {
 pub struct Incoming {
     head: CallHead,
     params: Payload,
+    /// Of methods that give or take streams only.
+    streams: Option<Box<CallStreams>>,
+}
+
+/// What a call has of streams.
+#[derive(Default)]
+pub(crate) struct CallStreams {
+    /// Where the items go that the method gives.
+    pub(crate) outlet: Option<Arc<Outlet>>,
+    /// The streams among the parameters; taken one by one.
+    pub(crate) uploads: Vec<Option<Arc<Pending>>>,
 }
 
 /// What is known of a call without its parameters: what extractors and guards see.
@@ -48,6 +66,12 @@ pub struct CallHead {
     connection: Connection,
     method: &'static MethodSchema,
     request: Option<Box<RequestHead>>,
+}
+
+impl fmt::Debug for CallStreams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallStreams").field("uploads", &self.uploads.len()).finish_non_exhaustive()
+    }
 }
 
 impl CallHead {
@@ -82,8 +106,8 @@ impl CallHead {
 }
 
 impl Incoming {
-    pub(crate) fn new(head: CallHead, params: Payload) -> Self {
-        Self { head, params }
+    pub(crate) fn new(head: CallHead, params: Payload, streams: Option<Box<CallStreams>>) -> Self {
+        Self { head, params, streams }
     }
 
     /// What is known of the call without its parameters.
@@ -123,16 +147,73 @@ impl Incoming {
         let codec = self.params.codec();
         match reply.into_result() {
             Ok(value) => encode(codec, &value),
-            Err(fault) => match fault.into_app() {
-                Ok(error) => Err(Failure::App(encode(codec, &error)?)),
-                Err(error) => Err(error.after_execution().into()),
-            },
+            Err(fault) => Err(failed(codec, fault)),
+        }
+    }
+
+    /// The stream among the parameters that is next in `params`.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidArgument`] if the parameter is no stream, or one that the call does not have.
+    pub fn upload<T: Wire>(&mut self, index: Result<usize, Error>) -> Result<Streaming<T>, Error> {
+        let uploads = self.streams.as_mut().map(|streams| streams.uploads.as_mut_slice()).unwrap_or_default();
+        let pending = uploads.get_mut(index?).and_then(Option::take);
+        let missing = || {
+            Error::invalid("a stream among the parameters is not one that the call sends, or is there twice")
+        };
+        pending.map(Streaming::received).ok_or_else(missing)
+    }
+
+    /// Sends the items of the stream that the method gives; the output is its end. `R` is what a method would return that gave one
+    /// item.
+    pub fn stream<R: Reply, S>(self, stream: S) -> impl Future<Output = Outcome> + Send + use<R, S>
+    where
+        S: Stream<Item: Reply<Ok = R::Ok>> + Send,
+    {
+        let codec = self.params.codec();
+        let outlet = self.streams.and_then(|streams| streams.outlet);
+        async move {
+            match outlet {
+                Some(outlet) => Pump::new(outlet, codec, stream).await,
+                None => Err(Error::new(Code::Unimplemented, "there is nowhere to stream to").into()),
+            }
+        }
+    }
+
+    /// As [`Self::stream`], for a method that may fail before there is a stream.
+    pub fn try_stream<R: Reply, S, F>(
+        self,
+        stream: Result<S, F>,
+    ) -> impl Future<Output = Outcome> + Send + use<R, S, F>
+    where
+        S: Stream<Item: Reply<Ok = R::Ok>> + Send,
+        F: Fault + Send,
+    {
+        let codec = self.params.codec();
+        let started = stream.map(|stream| self.stream::<R, S>(stream));
+        async move {
+            match started {
+                Ok(items) => items.await,
+                Err(fault) => Err(failed(codec, fault)),
+            }
         }
     }
 
     /// The answer to a number that no method has.
     pub fn unimplemented(self) -> BoxFuture<Outcome> {
         Box::pin(async { Err(Error::new(Code::Unimplemented, "there is no such method").into()) })
+    }
+}
+
+/// What a caller is told of a failure of the method itself.
+pub(crate) fn failed<F: Fault>(codec: Codec, fault: F) -> Failure {
+    match fault.into_app() {
+        Ok(error) => match encode(codec, &error) {
+            Ok(error) => Failure::App(error),
+            Err(failure) => failure,
+        },
+        Err(error) => error.after_execution().into(),
     }
 }
 

@@ -5,7 +5,7 @@
 //! Reading and writing are parts of one poll function; neither ever waits for the other.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     future::Future,
     io,
     pin::Pin,
@@ -15,10 +15,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tracing::field::display;
 use trunkline_core::{
-    CallKey, CloseCode, CloseReason, Code, Error, Escaped, Event, Failure, Goaway, MethodSchema, Outcome,
-    Packet, Payload, ProtocolError, Request, RequestId, Role, Session,
+    CallKey, CloseCode, CloseReason, Code, Error, Escaped, Event, Expects, Failure, Goaway, Inflow,
+    MethodSchema, Never, Outcome, Packet, Payload, ProtocolError, Request, RequestId, Role, Session,
+    TypeSchema, shown,
 };
 
 #[cfg(feature = "metrics")]
@@ -27,14 +29,16 @@ use crate::{
     call_log::CallStatus,
     clock::{Timer, now},
     connection::Connection,
+    dispatch::CallStreams,
     expiry::{EXPIRING, Expiry, LoginEnd},
-    handle::{CallKind, Handle, Pending, Wish, late},
+    handle::{AsHandle, CallKind, Handle, Pending, Prepared, Wish, late},
     handlers::{self, Handler, Handlers},
     hang_up::CLOSE_TIMEOUT,
     link::LinkError,
     quiet::Lines,
-    router::{Admitted, Penalty, Refusal, Router},
+    router::{Admitted, Penalty, Refusal, Route, Router},
     state::ConnectionState,
+    streams::Outlet,
     traffic::{Traffic, TrafficLimits},
     transport::{Transport, TransportError},
     watch::{self, Watched},
@@ -44,6 +48,24 @@ use crate::{
 /// more. It is also what one turn takes before others get the thread.
 const BATCH: usize = 32;
 const BATCH_BYTES: usize = 16 << 10;
+
+/// Stands for the method of a stream that is sent along with a call made here.
+static UPLOAD: MethodSchema = MethodSchema {
+    name: "",
+    wire: &[""],
+    docs: "",
+    deprecated: None,
+    params: &[],
+    body: false,
+    public: true,
+    idempotent: false,
+    oneway: false,
+    stream: false,
+    timeout: None,
+    rate_limit: None,
+    requires: None,
+    returns: || (TypeSchema::of::<()>(), TypeSchema::of::<Never>()),
+};
 
 /// What one side serves, and the session that it serves it to.
 #[derive(Debug)]
@@ -74,6 +96,9 @@ pub struct Driver<T> {
     /// How many of them there are.
     waiting: usize,
     wishes: VecDeque<Wish>,
+    /// Streams that have come along with calls of the peer, and whoever takes their items.
+    #[expect(clippy::box_collection, reason = "few sessions have any, and idle ones are to be small")]
+    uploads: Option<Box<HashMap<RequestId, Arc<Pending>>>>,
     handlers: Handlers,
     timer: Timer,
     phase: Phase,
@@ -167,6 +192,7 @@ impl<T: Transport> Driver<T> {
             calls: Vec::new(),
             waiting: 0,
             wishes: VecDeque::new(),
+            uploads: None,
             handlers: Handlers::new(),
             timer: Timer::default(),
             phase: Phase::Open,
@@ -270,6 +296,7 @@ impl<T: Transport> Driver<T> {
                 }
                 Wish::Call(call) => self.start(now, call),
                 Wish::Cancel(call) => self.cancel(now, &call),
+                Wish::Ate(call) => self.ate(&call),
                 Wish::Close(reason) => end = end.or_else(|| Some(End::told(*reason))),
                 Wish::LoggedIn => self.logged_in(),
                 Wish::Drain(grace) => self.drain(now, *grace),
@@ -286,23 +313,47 @@ impl<T: Transport> Driver<T> {
             return call
                 .complete(Err(Error::unavailable("whoever sent this request has no connection").into()));
         }
-        let timeout = request.timeout.unwrap_or(self.handle.call_timeout());
+        let usual = if call.streams(&request) { None } else { Some(self.handle.call_timeout()) };
         // What had to wait for a connection has the less time for it.
-        let left = request.late_at.map_or(timeout, |late_at| late_at.saturating_duration_since(now));
-        if left.is_zero() {
+        let left = request.late_at.map(|late_at| late_at.saturating_duration_since(now));
+        let left = left.or(request.timeout).or(usual);
+        if left.is_some_and(|left| left.is_zero()) {
             return call.complete(Err(late().into()));
         }
-        if let Some(head) = &mut request.head {
+        if let (Some(head), Some(left)) = (&mut request.head, left) {
             head.timeout = head.timeout.map(|timeout| timeout.min(left));
         }
+        if call.streams(&request) {
+            return self.start_streaming(now, call, request, left);
+        }
         let started = match call.kind {
-            CallKind::Answered | CallKind::Idempotent => {
-                self.session.request(now, &request.method, request.head, request.params, Some(left)).map(Some)
-            }
-            CallKind::Oneway => {
-                self.session.notify(now, &request.method, request.head, request.params, Some(left))
-            }
+            CallKind::Oneway => self.session.notify(now, &request.method, request.head, request.params, left),
+            _ => self.session.request(now, &request.method, request.head, request.params, left).map(Some),
         };
+        self.started(call, started);
+    }
+
+    fn start_streaming(
+        &mut self,
+        now: Instant,
+        call: Arc<Pending>,
+        request: Prepared,
+        left: Option<Duration>,
+    ) {
+        let Prepared { method, head, params, uploads, .. } = request;
+        let expects = Expects {
+            stream: call.kind == CallKind::Stream,
+            uploads: u32::try_from(uploads.len()).unwrap_or(u32::MAX),
+        };
+        if expects.stream {
+            call.begin_flow(self.session.window());
+        }
+        call.keep_uploads(uploads);
+        let started = self.session.request_streaming(now, &method, head, params, left, expects);
+        self.started(call, started.map(Some));
+    }
+
+    fn started(&mut self, call: Arc<Pending>, started: Result<Option<CallKey>, Error>) {
         match started {
             Ok(Some(key)) => {
                 call.sent_as(key);
@@ -319,7 +370,60 @@ impl<T: Transport> Driver<T> {
         }
     }
 
+    /// The application has taken items: the peer may send more.
+    fn ate(&mut self, call: &Arc<Pending>) {
+        let (items, bytes) = call.take_eaten();
+        let stream = match (call.upload(), call.key()) {
+            (Some(upload), _) => Inflow::Upload(upload),
+            (None, Some(key)) if self.knows(key, call) => Inflow::Call(key),
+            _ => return,
+        };
+        self.session.consume(stream, items, bytes);
+    }
+
+    /// Whether the key names this call, and not a later one.
+    fn knows(&self, key: CallKey, call: &Arc<Pending>) -> bool {
+        let known = self.calls.get(key.0).and_then(Option::as_ref);
+        known.is_some_and(|known| Arc::ptr_eq(known, call))
+    }
+
+    /// The streams that a call sends along can begin.
+    fn open_uploads(&mut self, key: CallKey, ids: Vec<RequestId>) {
+        let Some(call) = self.calls.get(key.0).and_then(Option::as_ref) else { return };
+        for (id, source) in ids.into_iter().zip(call.take_uploads()) {
+            let outlet = Outlet::new(self.session.batch(id));
+            let future = source(Arc::clone(&outlet));
+            let handler = Handler {
+                key: id,
+                method: &UPLOAD,
+                future,
+                begun: true,
+                outlet: Some(outlet),
+                watched: None,
+            };
+            self.handlers.insert(handler);
+        }
+    }
+
+    fn upload(&self, id: RequestId) -> Option<&Arc<Pending>> {
+        self.uploads.as_ref()?.get(&id)
+    }
+
+    fn end_upload(&mut self, id: RequestId, outcome: Outcome) {
+        let Some(uploads) = &mut self.uploads else { return };
+        if let Some(upload) = uploads.remove(&id) {
+            upload.complete(outcome);
+        }
+        if uploads.is_empty() {
+            self.uploads = None;
+        }
+    }
+
     fn cancel(&mut self, now: Instant, call: &Arc<Pending>) {
+        if let Some(upload) = call.upload() {
+            self.session.leave_upload(upload);
+            return self.end_upload(upload, Err(Error::new(Code::Cancelled, "not wanted any more").into()));
+        }
         let Some(key) = call.key() else { return };
         // The key may name a later call by now.
         if let Some(place) = self.calls.get_mut(key.0)
@@ -385,6 +489,18 @@ impl<T: Transport> Driver<T> {
                         watched.ended_early(CallStatus::Timeout, Code::DeadlineExceeded);
                     }
                 }
+                Event::Opened(key, ids) => self.open_uploads(key, ids),
+                Event::Items(Inflow::Call(key), items) => {
+                    if let Some(Some(call)) = self.calls.get(key.0) {
+                        call.push_items(items);
+                    }
+                }
+                Event::Items(Inflow::Upload(id), items) => {
+                    if let Some(upload) = self.upload(id) {
+                        upload.push_items(items);
+                    }
+                }
+                Event::Ended(id, outcome) => self.end_upload(id, outcome),
                 Event::Goaway(goaway) => {
                     tracing::debug!(reason = %Escaped(&goaway.reason), "the server is about to go");
                 }
@@ -395,6 +511,22 @@ impl<T: Transport> Driver<T> {
             }
         }
         Ok(batch)
+    }
+
+    /// Takes what is left once the session has ended.
+    fn finish_events(&mut self) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Answered(key, outcome) => self.complete(key, outcome),
+                Event::Items(Inflow::Call(key), items) => {
+                    if let Some(Some(call)) = self.calls.get(key.0) {
+                        call.push_items(items);
+                    }
+                }
+                Event::Ended(id, outcome) => self.end_upload(id, outcome),
+                _ => {}
+            }
+        }
     }
 
     fn complete(&mut self, key: CallKey, outcome: Outcome) {
@@ -430,7 +562,12 @@ impl<T: Transport> Driver<T> {
             Err(refusal) => return self.refuse(now, id, "", refusal, watched),
         };
         let method = route.schema.wire_name();
-        if !self.session.has_room_for(&request) {
+        let sent = request.head.as_ref().map_or(0, |head| head.streams.len());
+        let streams = route.schema.stream || route.uploads > 0 || sent > 0;
+        if streams && let Err(error) = self.check_streams(&route, &request, sent) {
+            return self.refuse(now, id, method, Refusal { error, penalty: Penalty::None }, watched);
+        }
+        if !route.schema.stream && !self.session.has_room_for(&request) {
             let error = self.session.refusal();
             return self.refuse(now, id, method, Refusal { error, penalty: Penalty::None }, watched);
         }
@@ -439,10 +576,18 @@ impl<T: Transport> Driver<T> {
             return self.refuse(now, id, method, Refusal { error, penalty: Penalty::None }, watched);
         }
         let (asked, params_len) = (request.timeout(), request.params_len());
-        let mut future = match route.admit(&services.connection, request) {
+        let streams = id.filter(|_| streams).map(|id| self.call_streams(id, &route, &request, services));
+        let outlet = streams.as_ref().and_then(|streams| streams.outlet.clone());
+        let taken = streams.as_ref().map(|streams| streams.uploads.iter().flatten().cloned().collect());
+        let mut future = match route.admit(&services.connection, request, streams) {
             Admitted::Running(future) => future,
             Admitted::Refused(refusal) => return self.refuse(now, id, method, refusal, watched),
         };
+        if let (Some(id), Some(uploads)) = (id, taken) {
+            let handler = Handler { key: id, method: route.schema, future, begun: false, outlet, watched };
+            self.begin_streaming(now, handler, uploads, asked, params_len);
+            return Ok(());
+        }
         // Requests begin in their order: none in place while others have to wait for their first turn.
         let in_place = self.session.wants_more() && !self.handlers.has_unbegun();
         if in_place && let Poll::Ready(outcome) = handlers::poll(&mut future, watched.as_deref(), cx) {
@@ -450,8 +595,80 @@ impl<T: Transport> Driver<T> {
             return Ok(());
         }
         let key = self.session.take(now, id, route.schema.timeout, asked, params_len);
-        self.handlers.insert(Handler { key, method: route.schema, future, begun: in_place, watched });
+        self.handlers.insert(Handler {
+            key,
+            method: route.schema,
+            future,
+            begun: in_place,
+            outlet: None,
+            watched,
+        });
         Ok(())
+    }
+
+    /// Whether a call can have the streams that its method gives and takes.
+    fn check_streams(&self, route: &Route, request: &Request, sent: usize) -> Result<(), Error> {
+        let method = shown(route.schema.wire_name(), 64);
+        if self.once || !self.session.has_streams() {
+            let message = format!(
+                "`{method}` streams, which takes a WebSocket of the native protocol: it cannot be called over JSON-RPC or POST"
+            );
+            return Err(Error::new(Code::Unimplemented, message));
+        }
+        if request.id.is_none() {
+            let message =
+                format!("`{method}` streams, so that it is called by a request and not by a notification");
+            return Err(Error::new(Code::Unimplemented, message));
+        }
+        if sent != route.uploads {
+            let message = format!(
+                "`{method}` takes {} streams among its parameters, and the call has {sent}",
+                route.uploads
+            );
+            let code = if route.uploads == 0 { Code::Unimplemented } else { Code::InvalidArgument };
+            return Err(Error::new(code, message));
+        }
+        if route.schema.stream && !self.session.has_room_for_stream(request) {
+            return Err(self.session.streams_refusal());
+        }
+        Ok(())
+    }
+
+    /// What a call has of streams before it runs.
+    fn call_streams(
+        &self,
+        id: RequestId,
+        route: &Route,
+        request: &Request,
+        services: &Services,
+    ) -> Box<CallStreams> {
+        let outlet = route.schema.stream.then(|| Outlet::new(self.session.batch(id)));
+        let named = request.head.as_ref().map(|head| head.streams.as_slice()).unwrap_or_default();
+        let window = self.session.window();
+        let uploads = named.iter().filter_map(Value::as_u64).map(|id| {
+            let handle = services.connection.as_handle().clone();
+            Some(Pending::of_upload(handle, RequestId(id), window))
+        });
+        Box::new(CallStreams { outlet, uploads: uploads.collect() })
+    }
+
+    /// Begins a method that gives or takes streams.
+    fn begin_streaming(
+        &mut self,
+        now: Instant,
+        handler: Handler,
+        uploads: Vec<Arc<Pending>>,
+        asked: Option<Duration>,
+        params_len: usize,
+    ) {
+        let (timeout, gives) = (handler.method.timeout, handler.outlet.is_some());
+        self.session.take_streaming(now, handler.key, gives, timeout, asked, params_len);
+        for upload in uploads {
+            if let Some(id) = upload.upload() {
+                self.uploads.get_or_insert_default().insert(id, upload);
+            }
+        }
+        self.handlers.insert(handler);
     }
 
     /// Takes what a server says of the session, which is for no service of the client.
@@ -533,16 +750,20 @@ impl<T: Transport> Driver<T> {
 
     /// Polls the methods that have something to do, while what they give can be sent.
     fn run_handlers(&mut self, cx: &Context<'_>) {
+        self.handlers.wake_stalled(&self.session);
         self.handlers.begin(cx);
         while self.session.wants_more() {
-            let Some((handler, outcome)) = self.handlers.next() else { return };
+            let Some((handler, outcome)) = self.handlers.next(&mut self.session) else { return };
             let method = handler.method.wire_name();
             let outcome = self.disclose(method, outcome);
             watch::answered(handler.watched, &outcome);
             if handler.key.is_notification() {
                 self.note_end(method, &outcome);
             }
-            self.session.answer_taken(handler.key, outcome);
+            match std::ptr::eq(handler.method, &UPLOAD) {
+                false => self.session.answer_taken(handler.key, outcome),
+                true => self.session.end_upload(handler.key, outcome),
+            }
         }
     }
 
@@ -563,6 +784,7 @@ impl<T: Transport> Driver<T> {
         if flushed {
             self.shrink();
         }
+        self.handlers.wake_stalled(&self.session);
         if self.handlers.has_woken() && self.session.wants_more() {
             cx.waker().wake_by_ref();
         }
@@ -744,11 +966,7 @@ impl<T: Transport> Driver<T> {
             meters::closed(reason.code, say);
         }
         self.session.end(&ended(&reason));
-        while let Some(event) = self.session.poll_event() {
-            if let Event::Answered(key, outcome) = event {
-                self.complete(key, outcome);
-            }
-        }
+        self.finish_events();
         self.phase = Phase::Closing { reason, say, last, until: now() + CLOSE_TIMEOUT };
     }
 
@@ -858,11 +1076,19 @@ impl<T> Drop for Driver<T> {
     fn drop(&mut self) {
         self.handlers.clear();
         self.session.end(&Error::unavailable("the connection was closed"));
-        while let Some(event) = self.session.poll_event() {
-            if let Event::Answered(key, outcome) = event
-                && let Some(call) = self.calls.get_mut(key.0).and_then(Option::take)
-            {
-                call.complete(outcome);
+        for event in std::iter::from_fn(|| self.session.poll_event()) {
+            match event {
+                Event::Answered(key, outcome) => {
+                    if let Some(call) = self.calls.get_mut(key.0).and_then(Option::take) {
+                        call.complete(outcome);
+                    }
+                }
+                Event::Ended(id, outcome) => {
+                    if let Some(upload) = self.uploads.as_mut().and_then(|uploads| uploads.remove(&id)) {
+                        upload.complete(outcome);
+                    }
+                }
+                _ => {}
             }
         }
     }

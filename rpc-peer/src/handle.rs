@@ -11,7 +11,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
@@ -19,15 +19,16 @@ use std::{
 
 use serde::Serialize;
 use trunkline_core::{
-    AnyError, CallKey, CloseCode, CloseReason, Code, Codec, Error, Fault, Outcome, ParamsWriter, Payload,
-    Reply, RequestHead, ServiceSchema, SessionConfig, Wire,
+    AnyError, CallKey, CloseCode, CloseReason, Code, Codec, Error, Fault, Items, Outcome, ParamsWriter,
+    Payload, Reply, RequestHead, RequestId, ServiceSchema, SessionConfig, Wire,
 };
 
 use crate::{
-    call::Call,
+    call::{Call, Exchange},
     clock::{Timer, now},
     router::Penalty,
     state::{Changes, ConnectionState, Observed, Observer, States},
+    streams::{Flow, Next, Source, StreamOf, Subscription, Uploads, WithUploads},
     trace::{TraceContext, TraceSource},
 };
 
@@ -90,6 +91,8 @@ pub(crate) enum Wish {
     Call(Arc<Pending>),
     /// The caller has dropped its call.
     Cancel(Arc<Pending>),
+    /// The application has taken items of a stream.
+    Ate(Arc<Pending>),
     Close(Box<CloseReason>),
     /// The peer's login has an end, or another one than before.
     LoggedIn,
@@ -194,7 +197,23 @@ impl Handle {
         params: impl IntoParams,
     ) -> CallOf<R> {
         let (name, kind, timeout) = named(schema, method);
-        Call::new(self, name.into(), kind, timeout, params.into_params())
+        Call::new(self, name.into(), kind, timeout, params)
+    }
+
+    /// Prepares the call of a method of a generated client that gives a stream, with items of `R`.
+    pub fn stream<R: Reply>(
+        &self,
+        schema: &'static ServiceSchema,
+        method: usize,
+        params: impl IntoParams,
+    ) -> StreamOf<R> {
+        let (name, _, timeout) = named(schema, method);
+        Subscription::of_call(Exchange::new(self, name.into(), CallKind::Stream, timeout, params))
+    }
+
+    /// Begins a list of `len` parameters, of which some are streams.
+    pub fn params_with_uploads(&self, len: u32) -> WithUploads {
+        WithUploads::new(self.params(len))
     }
 
     /// Prepares the call of a method by its name on the wire, with parameters that are an array or a map.
@@ -203,12 +222,29 @@ impl Handle {
         method: impl Into<String>,
         params: impl IntoParams,
     ) -> Call<T, AnyError> {
-        Call::new(self, method.into().into(), CallKind::Answered, None, params.into_params())
+        Call::new(self, method.into().into(), CallKind::Answered, None, params)
+    }
+
+    /// Asks for a stream by the name of its method on the wire, with parameters that are an array or a map.
+    pub fn stream_by_name<T: Wire>(
+        &self,
+        method: impl Into<String>,
+        params: impl IntoParams,
+    ) -> Subscription<T, AnyError> {
+        let exchange = Exchange::new(self, method.into().into(), CallKind::Stream, None, params);
+        Subscription::of_call(exchange)
     }
 
     /// Sends a notification, which nobody waits for; whether there is a session to send it on.
     pub fn notify(&self, method: impl Into<Cow<'static, str>>, params: Payload) -> bool {
-        let request = Prepared { method: method.into(), head: None, params, timeout: None, late_at: None };
+        let request = Prepared {
+            method: method.into(),
+            head: None,
+            params,
+            uploads: Vec::new(),
+            timeout: None,
+            late_at: None,
+        };
         self.push(Wish::Call(Pending::new(self.clone(), CallKind::Oneway, Ok(request))));
         !self.is_closed()
     }
@@ -467,7 +503,7 @@ impl Inbox {
         match &wish {
             Wish::Call(call) if !state.driven => state.begin(call, self.call_timeout),
             // No driver knows the call, and the next one will find it given up.
-            Wish::Cancel(_) if !state.driven => return,
+            Wish::Cancel(_) | Wish::Ate(_) if !state.driven => return,
             Wish::Close(_) => state.closing = true,
             _ => {}
         }
@@ -491,7 +527,7 @@ impl Inbox {
                     call.is_wanted(now)
                 }
                 Wish::Close(_) => true,
-                Wish::Cancel(_) | Wish::LoggedIn | Wish::Punish(_) | Wish::Drain(_) => false,
+                Wish::Cancel(_) | Wish::Ate(_) | Wish::LoggedIn | Wish::Punish(_) | Wish::Drain(_) => false,
             };
             if wanted { state.wishes.push_back(wish) } else { unwanted.push(wish) }
         }
@@ -523,6 +559,12 @@ pub trait IntoParams {
     ///
     /// If they have no form in the codec.
     fn into_params(self) -> Result<Payload, trunkline_core::EncodeError>;
+
+    /// What sends the streams among them.
+    #[doc(hidden)]
+    fn take_uploads(&mut self) -> Uploads {
+        Uploads::default()
+    }
 }
 
 impl IntoParams for ParamsWriter {
@@ -544,6 +586,10 @@ pub(crate) enum CallKind {
     /// It has one, and a repetition does no harm.
     Idempotent,
     Oneway,
+    /// It gives a stream.
+    Stream,
+    /// No call of this end's, but a stream that came along with one of the peer's.
+    Upload,
 }
 
 /// A call on its way: what is to be sent, and where the answer goes.
@@ -551,7 +597,7 @@ pub(crate) struct Pending {
     pub(crate) handle: Handle,
     pub(crate) kind: CallKind,
     /// The driver's name for it, once it has one.
-    key: AtomicUsize,
+    key: AtomicU64,
     slot: Mutex<Slot>,
 }
 
@@ -561,6 +607,21 @@ struct Slot {
     waker: Option<Waker>,
     outcome: Option<Outcome>,
     dropped: bool,
+    /// Of streams only.
+    flow: Option<Box<Flow>>,
+}
+
+impl Slot {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<Outcome> {
+        if let Some(outcome) = self.outcome.take() {
+            return Poll::Ready(outcome);
+        }
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
 }
 
 /// A call that has not been sent.
@@ -568,12 +629,14 @@ pub(crate) struct Prepared {
     pub(crate) method: Cow<'static, str>,
     pub(crate) head: Option<Box<RequestHead>>,
     pub(crate) params: Payload,
+    /// What sends the streams among the parameters; taken when it can begin.
+    pub(crate) uploads: Vec<Source>,
     pub(crate) timeout: Option<Duration>,
     /// When its time is over, if that was set before the driver took it.
     pub(crate) late_at: Option<Instant>,
 }
 
-const NO_KEY: usize = usize::MAX;
+const NO_KEY: u64 = u64::MAX;
 
 impl Pending {
     pub(crate) fn new(handle: Handle, kind: CallKind, request: Result<Prepared, Error>) -> Arc<Self> {
@@ -581,7 +644,7 @@ impl Pending {
             Ok(request) => Slot { request: Some(request), ..Slot::default() },
             Err(error) => Slot { outcome: Some(Err(error.into())), ..Slot::default() },
         };
-        Arc::new(Self { handle, kind, key: AtomicUsize::new(NO_KEY), slot: Mutex::new(slot) })
+        Arc::new(Self { handle, kind, key: AtomicU64::new(NO_KEY), slot: Mutex::new(slot) })
     }
 
     /// Changes the call before it is sent.
@@ -603,15 +666,7 @@ impl Pending {
 
     /// The answer, if it is there; else `cx` is woken when it comes.
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Outcome> {
-        let mut slot = self.lock();
-        if let Some(outcome) = slot.outcome.take() {
-            return Poll::Ready(outcome);
-        }
-        match &mut slot.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
+        self.lock().poll(cx)
     }
 
     pub(crate) fn complete(&self, outcome: Outcome) {
@@ -636,9 +691,15 @@ impl Pending {
         let mut slot = self.lock();
         let request = slot.request.as_mut()?;
         if request.late_at.is_none() {
-            request.late_at = now().checked_add(request.timeout.unwrap_or(usual));
+            let usual = (!self.streams(request)).then_some(usual);
+            request.late_at = request.timeout.or(usual).and_then(|timeout| now().checked_add(timeout));
         }
         request.late_at
+    }
+
+    /// Whether the call gives or sends a stream, so that it may last.
+    pub(crate) fn streams(&self, request: &Prepared) -> bool {
+        self.kind == CallKind::Stream || !request.uploads.is_empty()
     }
 
     /// Whether somebody still waits for a call that was not sent, and may.
@@ -649,15 +710,80 @@ impl Pending {
     }
 
     pub(crate) fn sent_as(&self, key: CallKey) {
-        self.key.store(key.0, Ordering::Relaxed);
+        self.key.store(key.0 as u64, Ordering::Relaxed);
     }
 
     /// The driver's name for the call; only the driver asks.
     pub(crate) fn key(&self) -> Option<CallKey> {
         match self.key.load(Ordering::Relaxed) {
             NO_KEY => None,
-            key => Some(CallKey(key)),
+            key => usize::try_from(key).ok().map(CallKey),
         }
+    }
+
+    /// Of a stream that has come along with a call of the peer's: its id.
+    pub(crate) fn upload(&self) -> Option<RequestId> {
+        (self.kind == CallKind::Upload).then(|| RequestId(self.key.load(Ordering::Relaxed)))
+    }
+
+    /// A stream that has come along with a call of the peer's; see [`Flow::window`].
+    pub(crate) fn of_upload(handle: Handle, id: RequestId, window: (u64, u64)) -> Arc<Self> {
+        let flow = Some(Box::new(Flow { window, ..Flow::default() }));
+        let slot = Mutex::new(Slot { flow, ..Slot::default() });
+        Arc::new(Self { handle, kind: CallKind::Upload, key: AtomicU64::new(id.0), slot })
+    }
+
+    /// Begins to take in items; see [`Flow::window`].
+    pub(crate) fn begin_flow(&self, window: (u64, u64)) {
+        self.lock().flow.get_or_insert_default().window = window;
+    }
+
+    /// Keeps what sends the streams among the parameters until they can begin.
+    pub(crate) fn keep_uploads(&self, uploads: Vec<Source>) {
+        if !uploads.is_empty() {
+            self.lock().flow.get_or_insert_default().uploads = uploads;
+        }
+    }
+
+    /// What sends the streams among the parameters.
+    pub(crate) fn take_uploads(&self) -> Vec<Source> {
+        self.lock().flow.as_mut().map(|flow| std::mem::take(&mut flow.uploads)).unwrap_or_default()
+    }
+
+    /// Adds items that have arrived.
+    pub(crate) fn push_items(&self, items: Items) {
+        let waker = {
+            let mut slot = self.lock();
+            slot.flow.get_or_insert_default().arrived.push_back(items);
+            slot.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The next items, or the end, if either is there; else `cx` is woken when it comes.
+    pub(crate) fn poll_flow(&self, cx: &Context<'_>) -> Poll<Next> {
+        let mut slot = self.lock();
+        if let Some(flow) = &mut slot.flow
+            && let Some(items) = flow.arrived.pop_front()
+        {
+            return Poll::Ready(Next::Items(items, flow.window));
+        }
+        slot.poll(cx).map(Next::End)
+    }
+
+    /// The application has taken so many items and bytes.
+    pub(crate) fn ate(self: &Arc<Self>, (items, bytes): (u64, u64)) {
+        if let Some(flow) = &mut self.lock().flow {
+            flow.eaten = (flow.eaten.0 + items, flow.eaten.1 + bytes);
+        }
+        self.handle.push(Wish::Ate(Arc::clone(self)));
+    }
+
+    /// What was taken since this was last asked.
+    pub(crate) fn take_eaten(&self) -> (u64, u64) {
+        self.lock().flow.as_mut().map(|flow| std::mem::take(&mut flow.eaten)).unwrap_or_default()
     }
 
     /// The caller has lost interest: tells the driver, if it may have the call and has not answered it.

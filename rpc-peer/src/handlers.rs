@@ -13,11 +13,12 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use trunkline_core::{MethodSchema, Outcome, RequestId};
+use trunkline_core::{MethodSchema, Outcome, RequestId, Session};
 
 use crate::{
     dispatch::BoxFuture,
     panics::{contain, panicked},
+    streams::Outlet,
     watch::Watched,
 };
 
@@ -28,8 +29,25 @@ pub(crate) struct Handler {
     pub(crate) future: BoxFuture<Outcome>,
     /// Whether it was polled before.
     pub(crate) begun: bool,
+    /// Where its items go, if it gives a stream.
+    pub(crate) outlet: Option<Arc<Outlet>>,
     /// Whoever is interested in the call.
     pub(crate) watched: Option<Box<Watched>>,
+}
+
+impl Handler {
+    /// Sends the items that it has written; whether it has stopped because there is no room for more.
+    fn flush(&mut self, session: &mut Session) -> bool {
+        let Self { outlet, watched, .. } = self;
+        outlet.as_ref().is_some_and(|outlet| {
+            outlet.empty(|batch| {
+                if let Some(watched) = watched {
+                    watched.sent(batch.items(), batch.bytes());
+                }
+                session.send_items(batch);
+            })
+        })
+    }
 }
 
 /// Polls a method; a panic is its outcome. Once it has ended, nothing of it is left.
@@ -62,6 +80,8 @@ pub(crate) struct Handlers {
     woken: Vec<usize>,
     /// How many were never polled.
     unbegun: usize,
+    /// Those that wait until more of their streams may be sent.
+    stalled: Vec<usize>,
 }
 
 struct Place {
@@ -90,7 +110,14 @@ struct Signal {
 
 impl Handlers {
     pub(crate) fn new() -> Self {
-        Self { places: Vec::new(), free: Vec::new(), queue: Arc::default(), woken: Vec::new(), unbegun: 0 }
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+            queue: Arc::default(),
+            woken: Vec::new(),
+            unbegun: 0,
+            stalled: Vec::new(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -165,6 +192,7 @@ impl Handlers {
         }
         self.free.clear();
         self.woken.clear();
+        self.stalled.clear();
         self.unbegun = 0;
     }
 
@@ -188,8 +216,25 @@ impl Handlers {
         !self.woken.is_empty()
     }
 
-    /// The next handler of this round that has ended.
-    pub(crate) fn next(&mut self) -> Option<(Handler, Outcome)> {
+    /// Wakes those whose streams may be sent on.
+    pub(crate) fn wake_stalled(&mut self, session: &Session) {
+        let places = &self.places;
+        self.stalled.retain(|index| {
+            let Some(place) = places.get(*index) else { return false };
+            let Some(handler) = place.handler.as_ref().filter(|handler| handler.outlet.is_some()) else {
+                return false;
+            };
+            let (items, bytes) = session.room(handler.key);
+            let stays = items == 0 || bytes == 0;
+            if !stays {
+                place.signal.wake_by_ref();
+            }
+            stays
+        });
+    }
+
+    /// The next handler of this round that has ended. What streams give meanwhile goes to the session.
+    pub(crate) fn next(&mut self, session: &mut Session) -> Option<(Handler, Outcome)> {
         while let Some(index) = self.woken.pop() {
             let Some(place) = self.places.get_mut(index) else { continue };
             place.signal.queued.store(false, Ordering::Release);
@@ -198,8 +243,15 @@ impl Handlers {
                 self.unbegun -= 1;
             }
             let waker = Waker::from(Arc::clone(&place.signal));
-            if let Poll::Ready(outcome) =
-                poll(&mut handler.future, handler.watched.as_deref(), &mut Context::from_waker(&waker))
+            if let Some(outlet) = &handler.outlet {
+                outlet.open(session.room(handler.key));
+            }
+            let polled =
+                poll(&mut handler.future, handler.watched.as_deref(), &mut Context::from_waker(&waker));
+            if handler.flush(session) && polled.is_pending() && !self.stalled.contains(&index) {
+                self.stalled.push(index);
+            }
+            if let Poll::Ready(outcome) = polled
                 && let Some(handler) = self.take(index)
             {
                 return Some((handler, outcome));

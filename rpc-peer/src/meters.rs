@@ -5,7 +5,7 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use metrics::{Gauge, Histogram, counter, gauge, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use trunkline_core::{CloseCode, Code};
 
 use crate::{call_log::Ending, router::Route};
@@ -84,6 +84,14 @@ fn place(ending: &Ending) -> usize {
 pub(crate) fn outbound_queue(bytes: usize) {
     static METER: OnceLock<Histogram> = OnceLock::new();
     METER.get_or_init(|| histogram!("trunkline_outbound_queue_bytes")).record(bytes as f64);
+}
+
+/// The items of a stream that has ended.
+pub(crate) fn items(items: u64) {
+    if items > 0 {
+        static METER: OnceLock<Counter> = OnceLock::new();
+        METER.get_or_init(|| counter!("trunkline_stream_items_total")).increment(items);
+    }
 }
 
 /// A connection was closed, by this side or by the peer.

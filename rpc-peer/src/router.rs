@@ -22,7 +22,7 @@ use crate::{
     causes::causes,
     clock::now,
     connection::Connection,
-    dispatch::{BoxFuture, CallHead, Dispatch, Incoming},
+    dispatch::{BoxFuture, CallHead, CallStreams, Dispatch, Incoming},
     guard::{Guard, Verdict},
     handle::{AsHandle, Wish},
     panics::{contained, panicked},
@@ -58,6 +58,8 @@ pub(crate) struct Route {
     pub(crate) schema: &'static MethodSchema,
     guard: Option<Guard>,
     limiter: Option<MethodLimiter>,
+    /// How many streams the caller sends along.
+    pub(crate) uploads: usize,
     #[cfg(feature = "metrics")]
     pub(crate) meters: crate::meters::ByCode,
 }
@@ -348,6 +350,7 @@ impl Route {
             schema,
             guard,
             limiter: rate_limit.map(MethodLimiter::new),
+            uploads: schema.uploads(),
             #[cfg(feature = "metrics")]
             meters: crate::meters::ByCode::default(),
         }
@@ -362,10 +365,15 @@ impl Route {
     }
 
     /// Passes guard and rate limit, in this order, and starts the method.
-    pub(crate) fn admit(self: &Arc<Self>, conn: &Connection, request: Request) -> Admitted {
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        conn: &Connection,
+        request: Request,
+        streams: Option<Box<CallStreams>>,
+    ) -> Admitted {
         let incoming = |mut request: Request| {
             let head = CallHead::new(conn.clone(), self.schema, request.head.take());
-            Incoming::new(head, request.into_params())
+            Incoming::new(head, request.into_params(), streams)
         };
         if let Target::Untyped(take) = &self.leads_to {
             let message = Untyped::new(request);

@@ -67,6 +67,8 @@ pub(crate) struct Watched {
     id: Option<RequestId>,
     began: Instant,
     bytes: usize,
+    /// Items of the stream that the call gives, and their bytes.
+    items: (u64, u64),
     span: Span,
     trace: Option<TraceContext>,
     ending: Ending,
@@ -122,6 +124,7 @@ impl Watched {
             id: None,
             began: now(),
             bytes: 0,
+            items: (0, 0),
             span: Span::none(),
             trace: None,
             // Unless told otherwise, it is dropped because nobody waits for it any more.
@@ -144,6 +147,7 @@ impl Watched {
             span_id = field::Empty,
             status = field::Empty,
             code = field::Empty,
+            items = field::Empty,
             duration_ms = field::Empty,
         );
         if self.span.is_disabled() {
@@ -157,6 +161,11 @@ impl Watched {
             self.span.record("parent_id", caller.span_id());
             self.span.record("span_id", own.span_id());
         }
+    }
+
+    /// Notes items that the method has given.
+    pub(crate) fn sent(&mut self, items: u64, bytes: u64) {
+        self.items = (self.items.0 + items, self.items.1 + bytes);
     }
 
     /// Notes that the method is dropped before its end.
@@ -201,7 +210,8 @@ impl Watched {
             reference: self.ending.reference.take(),
             duration,
             request_bytes: self.bytes,
-            response_bytes: self.ending.bytes,
+            response_bytes: self.ending.bytes + usize::try_from(self.items.1).unwrap_or(usize::MAX),
+            items: self.items.0,
             dropped: 0,
         }
     }
@@ -211,6 +221,9 @@ impl Watched {
             return;
         }
         let duration = now().saturating_duration_since(self.began);
+        if self.items.0 > 0 {
+            self.span.record("items", self.items.0);
+        }
         self.span.record("status", self.ending.status.as_str());
         self.span.record("code", self.ending.label());
         self.span.record("duration_ms", duration.as_secs_f64() * 1e3);
@@ -223,6 +236,7 @@ impl Drop for Watched {
         self.close_span();
         #[cfg(feature = "metrics")]
         if self.ending.status != CallStatus::BadFrame {
+            meters::items(self.items.0);
             let duration = now().saturating_duration_since(self.began);
             self.router.watch().meters.ended(self.route.as_deref(), &self.ending, duration);
         }

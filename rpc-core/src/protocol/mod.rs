@@ -9,7 +9,10 @@ mod native;
 
 use bytes::Bytes;
 
-pub(crate) use self::jsonrpc::Id;
+pub(crate) use self::{
+    jsonrpc::Id,
+    native::{decode_item, encode_item, is_item},
+};
 use crate::{
     codec::Codec,
     error::{Error, ProtocolError},
@@ -17,6 +20,10 @@ use crate::{
     packet::Packet,
     payload::Payload,
 };
+
+/// How many bytes of frames go into one packet: 16 KiB, or what the peer takes if that is less. A larger frame travels
+/// alone. Even the smallest frames are then fewer than the 4,096 that a packet may have.
+pub(crate) const FILL: usize = 16 << 10;
 
 /// How messages become frames on a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +202,11 @@ pub(crate) struct Frames {
 impl Frames {
     /// The next frame. A small one is copied out, so that it does not keep a large packet in memory.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, ProtocolError> {
+        Ok(self.next_place()?.and_then(|place| self.cut_out(place)))
+    }
+
+    /// Where the next frame is in the packet.
+    pub(crate) fn next_place(&mut self) -> Result<Option<(usize, usize)>, ProtocolError> {
         let Some(rest) = self.body.get(self.at..).filter(|rest| !rest.is_empty()) else {
             return Ok(None);
         };
@@ -214,11 +226,25 @@ impl Frames {
             }
         };
         self.at = start + len + behind;
-        let range = start..start + len;
-        if len < self.body.len() / 8 {
-            return Ok(self.body.get(range).map(Bytes::copy_from_slice));
+        Ok(Some((start, start + len)))
+    }
+
+    /// The frame at this place, as [`Self::next`] gives it.
+    pub(crate) fn cut_out(&self, (start, end): (usize, usize)) -> Option<Bytes> {
+        if end - start < self.body.len() / 8 {
+            return self.body.get(start..end).map(Bytes::copy_from_slice);
         }
-        Ok(Some(self.body.slice(range)))
+        Some(self.body.slice(start..end))
+    }
+
+    /// The frame at this place, not cut out.
+    pub(crate) fn get(&self, (start, end): (usize, usize)) -> &[u8] {
+        self.body.get(start..end).unwrap_or_default()
+    }
+
+    /// The whole packet.
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
     }
 
     /// Whether there is nothing in the packet at all.

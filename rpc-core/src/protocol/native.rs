@@ -1,12 +1,14 @@
 //! The native protocol: a frame is an array whose first field is its kind. The table is in `docs/protocol.md`.
 
+use std::ops::Range;
+
 use bytes::{Buf, Bytes};
 use serde::Serialize;
 
 use super::{Around, ValueKind, fields::Fields};
 use crate::{
     codec::{self, Codec},
-    error::{Error, ProtocolError},
+    error::{EncodeError, Error, ProtocolError},
     message::{
         Failure, Head, Message, Outcome, Publication, Request, RequestHead, RequestId, ValueHead, WireError,
     },
@@ -106,6 +108,66 @@ pub(super) fn decode(codec: Codec, frame: Bytes) -> Result<Message, ProtocolErro
     };
     fields.end()?;
     Ok(message)
+}
+
+/// Whether a frame is an item, as all peers of ours write it. One that is written otherwise takes the longer way.
+pub(crate) fn is_item(codec: Codec, frame: &[u8]) -> bool {
+    match codec {
+        Codec::Json => frame.starts_with(b"[8,"),
+        Codec::MessagePack => frame.starts_with(&[0x94, 0x08]),
+    }
+}
+
+/// Reads an item without making a message of it: the stream, what stands beside the value, and where that is in the frame.
+pub(crate) fn decode_item(codec: Codec, frame: &[u8]) -> Result<DecodedItem, ProtocolError> {
+    let mut fields = Fields::new(codec, frame)?;
+    fields.integer()?;
+    Ok((request_id(&mut fields)?, fields.head()?, fields.tail()?))
+}
+
+type DecodedItem = (RequestId, Option<Box<ValueHead>>, (u32, u32));
+
+/// Appends an item; where its value is then.
+pub(crate) fn encode_item<T: Serialize + ?Sized>(
+    codec: Codec,
+    id: RequestId,
+    value: &T,
+    body: &mut Vec<u8>,
+) -> Result<Range<usize>, EncodeError> {
+    let start = body.len();
+    match codec {
+        Codec::Json => {
+            body.extend_from_slice(if start == 0 { b"[8," } else { b"\n[8," });
+            let _ = codec::encode(codec, &id.0, body);
+            body.extend_from_slice(b",0,");
+        }
+        Codec::MessagePack => {
+            body.extend_from_slice(&[0, 0, 0, 0, 0x94, 0x08]);
+            let _ = codec::encode(codec, &id.0, body);
+            body.push(0);
+        }
+    }
+    let payload = body.len();
+    if let Err(error) = codec::encode(codec, value, body) {
+        body.truncate(start);
+        return Err(error);
+    }
+    let end = body.len();
+    match codec {
+        Codec::Json => {
+            blank_line_feeds(body.get_mut(payload..).unwrap_or_default());
+            body.push(b']');
+        }
+        Codec::MessagePack => set_len(body, start, 0),
+    }
+    Ok(payload..end)
+}
+
+/// Between frames stands a line feed. Inside a payload it can only be white space, as pretty printers write it.
+fn blank_line_feeds(payload: &mut [u8]) {
+    if memchr::memchr(b'\n', payload).is_some() {
+        payload.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+    }
 }
 
 fn request_id(fields: &mut Fields<'_>) -> Result<RequestId, ProtocolError> {
@@ -333,11 +395,9 @@ impl<'a> Writer<'a> {
             [] => self.scalar(&()),
             bytes => self.body.extend_from_slice(bytes),
         }
-        // Between frames stands a line feed. Inside a payload it can only be white space, as pretty printers write it.
-        if self.codec == Codec::Json && memchr::memchr(b'\n', bytes).is_some() {
+        if self.codec == Codec::Json {
             let start = self.body.len() - bytes.len();
-            let written = self.body.iter_mut().skip(start);
-            written.filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+            blank_line_feeds(self.body.get_mut(start..).unwrap_or_default());
         }
     }
 

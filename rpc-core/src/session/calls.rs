@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CallKey, Role};
+use super::{CallKey, Expects, Role};
 use crate::{
     error::ProtocolError,
     message::{RequestHead, RequestId},
@@ -62,6 +62,8 @@ enum Slot {
     /// The call is over and nobody was told yet, so that its key cannot name another one.
     Over {
         wanted: bool,
+        /// Under which id it was sent, if it was.
+        id: Option<RequestId>,
     },
     Unsent {
         number: u64,
@@ -77,11 +79,15 @@ enum Slot {
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) oneway: bool,
+    pub(super) expects: Expects,
     pub(super) method: Box<str>,
     pub(super) head: Option<Box<RequestHead>>,
     pub(super) params: Payload,
     pub(super) deadline: Option<Instant>,
 }
+
+/// What marks the numbers of calls with streams, so that they wait behind one another and nobody waits behind them.
+const STREAMS: u64 = 1 << 63;
 
 /// A call that its deadline has ended.
 pub(super) struct Expired {
@@ -102,6 +108,11 @@ impl Outgoing {
             role,
             earliest: Earliest::default(),
         }
+    }
+
+    /// The id of the next request, behind which there are `more`; `None` when ids are exhausted.
+    pub(super) fn next_id_of(&self, more: u32) -> Option<RequestId> {
+        self.next_id().filter(|id| id.0 + 2 * u64::from(more) <= RequestId::MAX.0)
     }
 
     /// The id of the next request; `None` when ids are exhausted.
@@ -125,7 +136,8 @@ impl Outgoing {
     /// Keeps a call until it can be sent.
     pub(super) fn insert_unsent(&mut self, unsent: Unsent) -> CallKey {
         self.last_unsent += 1;
-        let (number, deadline) = (self.last_unsent, unsent.deadline);
+        let class = if unsent.expects.any() { STREAMS } else { 0 };
+        let (number, deadline) = (self.last_unsent | class, unsent.deadline);
         let key = self.reserve(Slot::Unsent { number, deadline }, deadline);
         self.unsent.insert(number, (key, unsent));
         key
@@ -158,10 +170,54 @@ impl Outgoing {
         !self.unsent.is_empty()
     }
 
-    /// The call that has waited longest, if `may_send` lets it go. Its key is still taken.
-    pub(super) fn pop_unsent(&mut self, may_send: impl FnOnce(&Unsent) -> bool) -> Option<(CallKey, Unsent)> {
-        let next = self.unsent.first_entry()?;
-        may_send(&next.get().1).then(|| next.remove())
+    /// Whether a call of this kind has to wait behind others.
+    pub(super) fn has_unsent_before(&self, expects: Expects) -> bool {
+        match expects.any() {
+            true => self.unsent.last_key_value().is_some_and(|(number, _)| *number >= STREAMS),
+            false => self.unsent.first_key_value().is_some_and(|(number, _)| *number < STREAMS),
+        }
+    }
+
+    /// The number of the call that has waited longest and that `may_send` lets go.
+    pub(super) fn next_unsent(&self, may_send: impl Fn(&Unsent) -> bool) -> Option<u64> {
+        let plain = self.unsent.range(..STREAMS).next();
+        let streaming = self.unsent.range(STREAMS..).next();
+        let allowed = [plain, streaming].into_iter().flatten().filter(|(_, (_, unsent))| may_send(unsent));
+        allowed.min_by_key(|(number, _)| **number & !STREAMS).map(|(number, _)| *number)
+    }
+
+    /// The call of this number. Its key is still taken.
+    pub(super) fn take_unsent_call(&mut self, number: u64) -> Option<(CallKey, Unsent)> {
+        self.unsent.remove(&number)
+    }
+
+    /// The ids of `count` uploads of the request that was sent last.
+    pub(super) fn draw(&mut self, id: RequestId, count: u32) -> Vec<RequestId> {
+        let ids: Vec<RequestId> = (1..=u64::from(count)).map(|nth| RequestId(id.0 + 2 * nth)).collect();
+        self.last_id = ids.last().copied().or(self.last_id);
+        ids
+    }
+
+    /// Whether `key` still names the call that was sent as `id`.
+    pub(super) fn names(&self, key: CallKey, id: RequestId) -> bool {
+        match self.slots.get(key.0) {
+            Some(Slot::Sent { id: sent, .. }) => *sent == id,
+            Some(Slot::Over { wanted, id: sent }) => *wanted && *sent == Some(id),
+            _ => false,
+        }
+    }
+
+    /// Under which id a call was sent that is not over.
+    pub(super) fn id_of(&self, key: CallKey) -> Option<RequestId> {
+        match self.slots.get(key.0) {
+            Some(Slot::Sent { id, .. }) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The call that waits for the answer to a request.
+    pub(super) fn waits_for(&self, id: RequestId) -> Option<CallKey> {
+        self.by_id.get(&id.0).copied().flatten()
     }
 
     /// Notes that a call which has waited was sent as [`Self::next_id`].
@@ -205,8 +261,8 @@ impl Outgoing {
         let slot = self.slots.get_mut(key.0)?;
         match *slot {
             Slot::Free => None,
-            Slot::Over { .. } => {
-                *slot = Slot::Over { wanted: false };
+            Slot::Over { id, .. } => {
+                *slot = Slot::Over { wanted: false, id };
                 None
             }
             Slot::Unsent { number, .. } => {
@@ -223,7 +279,7 @@ impl Outgoing {
     }
 
     /// Waits no longer for the answer to a request that the peer still has.
-    fn forget(&mut self, id: RequestId) {
+    pub(super) fn forget(&mut self, id: RequestId) {
         if let Some(waiting) = self.by_id.get_mut(&id.0) {
             *waiting = None;
         }
@@ -232,13 +288,14 @@ impl Outgoing {
     /// Ends a call whose end is going to be reported.
     pub(super) fn finish(&mut self, key: CallKey) {
         if let Some(slot) = self.slots.get_mut(key.0) {
-            *slot = Slot::Over { wanted: true };
+            let id = if let Slot::Sent { id, .. } = slot { Some(*id) } else { None };
+            *slot = Slot::Over { wanted: true, id };
         }
     }
 
     /// The end of a call is being reported; whether anybody still wants to know.
     pub(super) fn reported(&mut self, key: CallKey) -> bool {
-        let wanted = matches!(self.slots.get(key.0), Some(Slot::Over { wanted: true }));
+        let wanted = matches!(self.slots.get(key.0), Some(Slot::Over { wanted: true, .. }));
         self.release(key);
         wanted
     }
@@ -340,9 +397,23 @@ pub(super) struct Incoming {
     last_id: Option<RequestId>,
     /// Notifications that were given a number of their own.
     notifications: u64,
-    requests_load: Load,
-    notifications_load: Load,
+    loads: [Load; 3],
     pub(super) earliest: Earliest,
+}
+
+/// What counts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Request,
+    Notification,
+    /// A request that gives a stream.
+    Stream,
+}
+
+impl Kind {
+    pub(super) fn of(id: Option<RequestId>) -> Self {
+        if id.is_none_or(RequestId::is_notification) { Self::Notification } else { Self::Request }
+    }
 }
 
 /// How much of the same kind is in flight.
@@ -362,6 +433,7 @@ impl Load {
 
 #[derive(Debug)]
 struct Taken {
+    kind: Kind,
     deadline: Option<Instant>,
     bytes: usize,
 }
@@ -380,37 +452,53 @@ impl Incoming {
         Ok(())
     }
 
+    /// The ids of its uploads have been used as well.
+    pub(super) fn skip_to(&mut self, id: RequestId) {
+        self.last_id = self.last_id.max(Some(id));
+    }
+
     /// A number for a notification, beyond all ids of the wire.
     pub(super) fn next_notification(&mut self) -> RequestId {
         self.notifications += 1;
         RequestId(RequestId::MAX.0 + self.notifications)
     }
 
-    /// How many requests, or notifications, there are.
-    pub(super) fn load(&self, notifications: bool) -> Load {
-        if notifications { self.notifications_load } else { self.requests_load }
+    /// How many there are of a kind.
+    pub(super) fn load(&self, kind: Kind) -> Load {
+        let [requests, notifications, streams] = self.loads;
+        match kind {
+            Kind::Request => requests,
+            Kind::Notification => notifications,
+            Kind::Stream => streams,
+        }
     }
 
-    fn load_of(&mut self, id: RequestId) -> &mut Load {
-        if id.is_notification() { &mut self.notifications_load } else { &mut self.requests_load }
+    fn load_of(&mut self, kind: Kind) -> &mut Load {
+        let [requests, notifications, streams] = &mut self.loads;
+        match kind {
+            Kind::Request => requests,
+            Kind::Notification => notifications,
+            Kind::Stream => streams,
+        }
     }
 
-    /// Takes a slot until the request is answered.
-    pub(super) fn insert(&mut self, id: RequestId, deadline: Option<Instant>, bytes: usize) {
+    /// Takes a slot until the request is answered. No other with this id has one.
+    pub(super) fn insert(&mut self, id: RequestId, kind: Kind, deadline: Option<Instant>, bytes: usize) {
+        self.remove(id);
         if let Some(deadline) = deadline {
             self.earliest.add(deadline);
         }
-        let before = self.calls.insert(id.0, Taken { deadline, bytes });
-        let load = self.load_of(id);
-        load.calls += usize::from(before.is_none());
-        load.bytes = load.bytes + bytes - before.map_or(0, |before| before.bytes);
+        self.calls.insert(id.0, Taken { kind, deadline, bytes });
+        let load = self.load_of(kind);
+        load.calls += 1;
+        load.bytes += bytes;
     }
 
     /// Frees the slot; whether there was one.
     pub(super) fn remove(&mut self, id: RequestId) -> bool {
         match self.calls.remove(&id.0) {
             Some(taken) => {
-                let load = self.load_of(id);
+                let load = self.load_of(taken.kind);
                 load.calls -= 1;
                 load.bytes -= taken.bytes;
                 true
@@ -449,7 +537,7 @@ impl Incoming {
     pub(super) fn take_all(&mut self) -> Vec<RequestId> {
         let mut ids: Vec<RequestId> = self.calls.drain().map(|(id, _)| RequestId(id)).collect();
         ids.sort_unstable();
-        (self.requests_load, self.notifications_load) = (Load::default(), Load::default());
+        self.loads = [Load::default(); 3];
         self.earliest = Earliest::default();
         ids
     }

@@ -9,6 +9,7 @@ mod calls;
 mod config;
 mod documents;
 mod outbox;
+mod streams;
 
 use std::{
     collections::VecDeque,
@@ -22,13 +23,15 @@ use serde::de::IgnoredAny;
 pub(crate) use self::config::MAX_DEPTH;
 pub use self::config::{Limits, Role, SessionConfig};
 use self::{
-    calls::{Incoming, Outgoing, Unsent},
+    calls::{Incoming, Kind, Outgoing, Unsent},
     documents::{BatchKey, Complete, Documents, Origin},
     outbox::{Outbox, TooLarge},
+    streams::{Amount, Receiver, Streams},
 };
 use crate::{
     codec::Codec,
     error::{Code, Error, ProtocolError, shown},
+    items::{ItemBatch, Items, Run},
     link::Link,
     message::{
         Failure, Goaway, MAX_HEAD, Message, Outcome, Request, RequestHead, RequestId, Target, ValueHead,
@@ -36,7 +39,7 @@ use crate::{
     packet::Packet,
     payload::Payload,
     protocol::{
-        Frames, Id, Protocol, ValueKind,
+        self, Frames, Id, Protocol, ValueKind,
         jsonrpc::{self, Document, Entry},
     },
 };
@@ -51,14 +54,52 @@ pub struct CallKey(pub usize);
 pub enum Event {
     /// The peer calls. A request with an id has to be answered, or taken with [`Session::take`] and answered later.
     Request(Request),
-    /// The peer has given up a call that was taken, or is gone: drop the handler. The answer has gone out.
+    /// The peer has given up a call that was taken, or an upload from here, or is gone: drop the handler. The answer has gone
+    /// out.
     Cancelled(RequestId),
     /// The time of a call that was taken is over: drop the handler. The answer has gone out.
     Expired(RequestId),
     /// A call made here is over, or a notification that had to wait was handed to a link.
     Answered(CallKey, Outcome),
+    /// A call made here was sent, and its uploads can begin: their ids, in the order of the parameters.
+    Opened(CallKey, Vec<RequestId>),
+    /// Items of a stream have arrived. Tell [`Session::consume`] when the application has taken them.
+    Items(Inflow, Items),
+    /// An upload of the peer is over.
+    Ended(RequestId, Outcome),
+    /// More of a stream that is produced here can be sent.
+    Credit(RequestId),
     /// The server is about to go.
     Goaway(Goaway),
+}
+
+/// What a call made here has of streams.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expects {
+    /// Whether it gives a stream in place of a result.
+    pub stream: bool,
+    /// How many of its parameters are streams.
+    pub uploads: u32,
+}
+
+impl Expects {
+    /// Whether there is a stream.
+    pub fn any(self) -> bool {
+        self.count() > 0
+    }
+
+    fn count(self) -> usize {
+        usize::from(self.stream) + self.uploads as usize
+    }
+}
+
+/// A stream that is consumed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Inflow {
+    /// What a call made here gives.
+    Call(CallKey),
+    /// An upload of the peer.
+    Upload(RequestId),
 }
 
 /// What [`Session::poll_event`] has to look at next.
@@ -67,6 +108,8 @@ enum Queued {
     Event(Event),
     /// The peer cancels a request. It takes its turn behind the request, which nobody may have been told of yet.
     Cancel(RequestId),
+    /// Items under this id, of a call made here or of an upload.
+    Items(RequestId, Option<CallKey>, Items),
 }
 
 /// The state of one end of a connection between two peers.
@@ -81,6 +124,9 @@ pub struct Session {
     outgoing: Outgoing,
     incoming: Incoming,
     outbox: Outbox,
+    /// What goes behind everything in `outbox`: items and the ends of streams.
+    bulk: Option<Box<Outbox>>,
+    streams: Option<Box<Streams>>,
     /// Of JSON-RPC only.
     documents: Option<Box<Documents>>,
     /// How many bytes of values may still be answered with.
@@ -103,6 +149,8 @@ impl Session {
             outgoing: Outgoing::new(role),
             incoming: Incoming::default(),
             outbox: Outbox::new(protocol),
+            bulk: None,
+            streams: None,
             documents: matches!(protocol, Protocol::JsonRpc).then(Box::default),
             answers_left: usize::MAX,
             events: VecDeque::new(),
@@ -151,6 +199,7 @@ impl Session {
     pub fn detach(&mut self) {
         if self.link.take().is_some() {
             self.outbox.clear();
+            self.bulk = None;
             self.end_in_flight(&Error::unavailable("the connection was lost before the answer"));
             self.incoming.forget_ids();
             if let Some(documents) = &mut self.documents {
@@ -176,7 +225,7 @@ impl Session {
         // Nobody could be told how they ended; an id may be another request's by then.
         self.events.retain(|queued| match queued {
             Queued::Event(Event::Request(request)) => request.id.is_none(),
-            Queued::Event(_) => true,
+            Queued::Event(_) | Queued::Items(..) => true,
             Queued::Cancel(_) => false,
         });
         for id in self.incoming.take_all() {
@@ -184,6 +233,13 @@ impl Session {
         }
         for key in self.outgoing.take_in_flight() {
             self.report(Event::Answered(key, Err(error.clone().after_execution().into())));
+        }
+        let (produced, consumed) = self.streams.take().map(|mut streams| streams.end()).unwrap_or_default();
+        for upload in produced {
+            self.report(Event::Cancelled(upload));
+        }
+        for upload in consumed {
+            self.report(Event::Ended(upload, Err(error.clone().after_execution().into())));
         }
     }
 
@@ -226,6 +282,7 @@ impl Session {
             let error = if call.id.is_some() { error.after_execution() } else { error };
             self.report(Event::Answered(call.key, Err(error.into())));
             if let Some(id) = call.id {
+                self.end_uploads_of(id);
                 self.push(&Message::Cancel(id));
             }
         }
@@ -260,15 +317,37 @@ impl Session {
         params: Payload,
         timeout: Option<Duration>,
     ) -> Result<CallKey, Error> {
+        self.request_streaming(now, method, head, params, timeout, Expects::default())
+    }
+
+    /// Makes a call that may give a stream and may have streams among its parameters, as [`Self::request`] does. It waits here
+    /// while the peer has as many streams as it takes. [`Event::Opened`] tells when the uploads can begin,
+    /// [`Event::Items`] brings what the call gives, and [`Event::Answered`] is its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::request`], and if the protocol has no streams.
+    pub fn request_streaming(
+        &mut self,
+        now: Instant,
+        method: &str,
+        head: Option<Box<RequestHead>>,
+        params: Payload,
+        timeout: Option<Duration>,
+        expects: Expects,
+    ) -> Result<CallKey, Error> {
         self.now = Some(now);
         self.check_call(head.as_deref(), &params)?;
+        self.check_streams(expects)?;
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-        if self.outgoing.has_unsent() || !self.may_send_request() {
-            let unsent = Unsent { oneway: false, method: method.into(), head, params, deadline };
+        if self.outgoing.has_unsent_before(expects) || !self.may_send_request(expects) {
+            let unsent = Unsent { oneway: false, expects, method: method.into(), head, params, deadline };
             return Ok(self.outgoing.insert_unsent(unsent));
         }
-        let id = self.push_request(method, head.as_deref(), params)?;
-        Ok(self.outgoing.insert_sent(id, deadline))
+        let id = self.push_request(method, head, params, expects)?;
+        let key = self.outgoing.insert_sent(id, deadline);
+        self.open_streams(key, id, expects);
+        Ok(key)
     }
 
     /// Makes a call that has no answer. `None` if it was handed over at once, else the key of the
@@ -287,9 +366,10 @@ impl Session {
     ) -> Result<Option<CallKey>, Error> {
         self.now = Some(now);
         self.check_call(head.as_deref(), &params)?;
-        if self.outgoing.has_unsent() || !self.may_send() {
+        let expects = Expects::default();
+        if self.outgoing.has_unsent_before(expects) || !self.may_send() {
             let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-            let unsent = Unsent { oneway: true, method: method.into(), head, params, deadline };
+            let unsent = Unsent { oneway: true, expects, method: method.into(), head, params, deadline };
             return Ok(Some(self.outgoing.insert_unsent(unsent)));
         }
         self.push_call(None, method, head.as_deref(), params)?;
@@ -300,9 +380,31 @@ impl Session {
     pub fn cancel(&mut self, now: Instant, key: CallKey) {
         self.now = Some(now);
         if let Some(id) = self.outgoing.give_up(key) {
+            self.end_uploads_of(id);
             self.push(&Message::Cancel(id));
         }
         self.send_unsent();
+    }
+
+    /// The application wants no more of an upload of the peer: there will be no event for it. The peer is told.
+    pub fn leave_upload(&mut self, upload: RequestId) {
+        if self.streams.as_mut().is_some_and(|streams| streams.leave_upload(upload)) {
+            self.push(&Message::Cancel(upload));
+        }
+    }
+
+    /// The application has taken items of a stream, with so many bytes of credit: the peer may send as many more.
+    pub fn consume(&mut self, stream: Inflow, items: u64, bytes: u64) {
+        let id = match stream {
+            Inflow::Call(key) => self.outgoing.id_of(key),
+            Inflow::Upload(id) => Some(id),
+        };
+        let own = self.config.limits();
+        if let (Some(id), Some(streams)) = (id, &mut self.streams)
+            && let Some(Amount { items, bytes }) = streams.eat(id, Amount { items, bytes }, own)
+        {
+            self.push(&Message::Credit { id, items, bytes });
+        }
     }
 
     /// Whether a request or notification of the peer finds a slot. If not, refuse it with [`Self::refusal`].
@@ -310,8 +412,25 @@ impl Session {
     /// Notifications have as many slots and as many bytes of their own: a peer that keeps to the cap on requests must not
     /// be refused for what it cannot count.
     pub fn has_room_for(&self, request: &Request) -> bool {
-        let load = self.incoming.load(request.id.is_none());
+        let load = self.incoming.load(Kind::of(request.id));
         load.has_room(self.config.max_in_flight, self.config.max_params, request.params_len())
+    }
+
+    /// Whether a request of the peer that gives a stream finds a slot. If not, refuse it with [`Self::streams_refusal`].
+    pub fn has_room_for_stream(&self, request: &Request) -> bool {
+        let taken = self.streams.as_ref().map_or(0, |streams| streams.taken);
+        let load = self.incoming.load(Kind::Stream);
+        taken < self.config.max_streams as usize
+            && load.has_room(self.config.max_streams, self.config.max_params, request.params_len())
+    }
+
+    /// What to tell a peer that has more streams than allowed.
+    pub fn streams_refusal(&self) -> Error {
+        let message = format!(
+            "more than {} streams, or {} bytes of parameters of calls that give one, at once",
+            self.config.max_streams, self.config.max_params
+        );
+        Error::new(Code::ResourceExhausted, message)
     }
 
     /// What to tell a peer that has more in flight than allowed.
@@ -343,8 +462,85 @@ impl Session {
         }
         let timeout = timeout.unwrap_or(self.config.call_timeout);
         let timeout = asked.map_or(timeout, |asked| asked.min(timeout));
-        self.incoming.insert(id, now.checked_add(timeout), params_len);
+        self.incoming.insert(id, Kind::of(Some(id)), now.checked_add(timeout), params_len);
         id
+    }
+
+    /// As [`Self::take`], for a request that has streams among its parameters or, if `gives`, gives one. Such a method may go on
+    /// for ever where nobody says otherwise.
+    pub fn take_streaming(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        gives: bool,
+        timeout: Option<Duration>,
+        asked: Option<Duration>,
+        params_len: usize,
+    ) {
+        if self.link.is_none() {
+            return self.report(Event::Cancelled(id));
+        }
+        let timeout = [timeout, asked].into_iter().flatten().min();
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+        let kind = if gives { Kind::Stream } else { Kind::Request };
+        self.incoming.insert(id, kind, deadline, params_len);
+        if gives {
+            let peer = self.peer_limits;
+            self.streams.get_or_insert_default().begin(id, peer);
+        }
+    }
+
+    /// How many items and bytes of a stream the peer may have sent that the application has not taken.
+    pub fn window(&self) -> (u64, u64) {
+        (self.config.stream_items.into(), self.config.stream_bytes.into())
+    }
+
+    /// Begins to write items of a stream that is produced here.
+    pub fn batch(&self, id: RequestId) -> ItemBatch {
+        let js = self.link.as_ref().is_some_and(Link::peer_is_js);
+        ItemBatch::new(self.codec(), id, js, self.outbox.limit())
+    }
+
+    /// How many items and bytes of a stream that is produced here may be sent now. An item may be sent while both are
+    /// left. Nothing while enough of all streams waits to be sent: look again when that has changed.
+    pub fn room(&self, id: RequestId) -> (u64, u64) {
+        if self.link.is_none() || !self.wants_items() {
+            return (0, 0);
+        }
+        let room = self.streams.as_ref().and_then(|streams| streams.room(id));
+        room.map_or((0, 0), |room| (room.items, room.bytes))
+    }
+
+    /// Whether less of all streams waits to be sent than the outbound mark.
+    pub fn wants_items(&self) -> bool {
+        self.bulk.as_ref().is_none_or(|bulk| bulk.len() < self.config.outbound_mark)
+    }
+
+    /// Sends items, for which there was [room](Self::room). They go behind all calls and answers.
+    pub fn send_items(&mut self, batch: &mut ItemBatch) {
+        let (id, amount) = (batch.id(), Amount { items: batch.items(), bytes: batch.bytes() });
+        let is_there = self.streams.as_mut().is_some_and(|streams| streams.sent(id, amount));
+        for body in batch.take() {
+            if is_there && self.link.is_some() {
+                self.bulk_mut().push_frames(body);
+            }
+        }
+    }
+
+    /// Ends an upload from here; nothing happens if it was cancelled, or its call is over.
+    pub fn end_upload(&mut self, upload: RequestId, outcome: Outcome) {
+        if self.streams.as_mut().is_some_and(|streams| streams.end_own_upload(upload)) {
+            self.push_checked(&Id::Number(upload.0), outcome, true);
+        }
+    }
+
+    fn bulk_mut(&mut self) -> &mut Outbox {
+        let (protocol, limit) = (self.protocol, self.outbox.limit());
+        self.bulk.get_or_insert_with(|| {
+            let mut bulk = Outbox::new(protocol);
+            bulk.set_limit(limit);
+            Box::new(bulk)
+        })
     }
 
     /// Answers a request that was not taken.
@@ -373,13 +569,24 @@ impl Session {
         while let Some(event) = self.events.pop_front() {
             match event {
                 Queued::Event(Event::Answered(key, _)) if !self.outgoing.reported(key) => {}
+                Queued::Event(Event::Opened(key, ids)) if !self.has_opened(key, &ids) => {}
                 Queued::Event(event) => return Some(event),
                 Queued::Cancel(id) if self.incoming.remove(id) => {
                     let error = Error::new(Code::Cancelled, "cancelled by the caller").after_execution();
                     self.push_answer(id, Err(error.into()));
                     return Some(Event::Cancelled(id));
                 }
-                Queued::Cancel(_) => {}
+                Queued::Cancel(id) => {
+                    if self.cancel_upload(id) {
+                        return Some(Event::Cancelled(id));
+                    }
+                }
+                Queued::Items(_, None, items) if items.is_empty() => {}
+                Queued::Items(id, None, items) => return Some(Event::Items(Inflow::Upload(id), items)),
+                Queued::Items(id, Some(key), items) if self.outgoing.names(key, id) => {
+                    return Some(Event::Items(Inflow::Call(key), items));
+                }
+                Queued::Items(..) => {}
             }
         }
         None
@@ -392,7 +599,10 @@ impl Session {
         if let Some(packet) = link.poll_transmit() {
             return Some(packet);
         }
-        let body = self.outbox.pop()?;
+        let body = match self.outbox.pop() {
+            Some(body) => body,
+            None => self.bulk.as_mut()?.pop()?,
+        };
         self.send_unsent();
         Some(self.protocol.packet(body))
     }
@@ -419,7 +629,10 @@ impl Session {
 
     /// Whether [`Self::poll_transmit`] has something.
     pub fn wants_to_transmit(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.wants_to_transmit() || !self.outbox.is_empty())
+        let has_bulk = || self.bulk.as_ref().is_some_and(|bulk| !bulk.is_empty());
+        self.link
+            .as_ref()
+            .is_some_and(|link| link.wants_to_transmit() || !self.outbox.is_empty() || has_bulk())
     }
 
     /// How many events [`Self::poll_event`] may still have.
@@ -429,12 +642,13 @@ impl Session {
 
     /// Whether so many frames, or a full packet, wait to be sent.
     pub fn has_batch(&self, frames: usize) -> bool {
-        self.outbox.has_full() || self.outbox.frames() >= frames
+        let has_batch = |outbox: &Outbox| outbox.has_full() || outbox.frames() >= frames;
+        has_batch(&self.outbox) || self.bulk.as_deref().is_some_and(has_batch)
     }
 
     /// Whether a packet is full, so that sending it now loses nothing.
     pub fn has_full_packet(&self) -> bool {
-        self.outbox.has_full()
+        self.outbox.has_full() || self.bulk.as_ref().is_some_and(|bulk| bulk.has_full())
     }
 
     /// Whether less is unsent than the outbound mark, so that handlers may add to it.
@@ -449,7 +663,12 @@ impl Session {
 
     /// Bytes that wait to be sent, and that no transport has taken yet.
     pub fn queued(&self) -> usize {
-        self.outbox.len()
+        self.outbox.len() + self.bulk.as_ref().map_or(0, |bulk| bulk.len())
+    }
+
+    /// Whether there can be streams.
+    pub fn has_streams(&self) -> bool {
+        self.documents.is_none()
     }
 
     /// How long the peer took to answer a ping, if it has answered one since this was last asked.
@@ -473,6 +692,12 @@ impl Session {
         self.incoming.shrink();
         self.outgoing.shrink();
         self.outbox.shrink();
+        if self.bulk.as_ref().is_some_and(|bulk| bulk.is_empty()) {
+            self.bulk = None;
+        }
+        if self.streams.as_ref().is_some_and(|streams| streams.is_empty()) {
+            self.streams = None;
+        }
         if let Some(documents) = &mut self.documents {
             documents.shrink();
         }
@@ -488,21 +713,103 @@ impl Session {
             self.handle_document(&frames.into_rest());
             return self.check_unread();
         }
-        let mut taken = 0;
-        while let Some(frame) = frames.next()? {
+        let mut run = None;
+        let taken = self.handle_each(&mut frames, &mut run);
+        // What came before a broken frame has been taken.
+        self.finish_run(run, frames.body());
+        taken?;
+        self.check_unread()
+    }
+
+    fn handle_each(&mut self, frames: &mut Frames, run: &mut Option<Run>) -> Result<(), ProtocolError> {
+        let (codec, mut taken) = (self.codec(), 0);
+        while let Some(place) = frames.next_place()? {
             taken += 1;
             if taken > self.config.max_frames {
                 return Err(ProtocolError::TooManyFrames(self.config.max_frames));
             }
-            let message = self.protocol.decode(frame)?;
-            self.handle_message(message)?;
+            if protocol::is_item(codec, frames.get(place)) {
+                self.handle_item(frames, run, place)?;
+                continue;
+            }
+            self.finish_run(run.take(), frames.body());
+            if let Some(frame) = frames.cut_out(place) {
+                let message = self.protocol.decode(frame)?;
+                self.handle_message(message)?;
+            }
         }
-        self.check_unread()
+        Ok(())
+    }
+
+    /// Takes an item, together with those of the same stream beside it.
+    fn handle_item(
+        &mut self,
+        frames: &Frames,
+        run: &mut Option<Run>,
+        place: (usize, usize),
+    ) -> Result<(), ProtocolError> {
+        let (id, head, value) = protocol::decode_item(self.codec(), frames.get(place))?;
+        if run.as_ref().is_none_or(|run| run.id != id) {
+            self.finish_run(run.take(), frames.body());
+            *run = self.begin_run(id, place.0);
+        }
+        if let Some(going) = run {
+            if !going.push(place, value) {
+                return Err(ProtocolError::CreditExceeded(id));
+            }
+            if let Some(what) = head.as_deref().and_then(not_available_in_value) {
+                self.finish_run(run.take(), frames.body());
+                self.fail_inflow(id, Error::new(Code::Unimplemented, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the items under `id` go, the first of which is at `start` in its packet; `None` if nowhere.
+    fn begin_run(&mut self, id: RequestId, start: usize) -> Option<Run> {
+        let waits = self.outgoing.waits_for(id).is_some();
+        let receiver = match &self.streams {
+            Some(streams) => streams.receiver(id, start, waits),
+            None => waits.then_some(Receiver::NotExpected),
+        };
+        match receiver? {
+            Receiver::Stream(run) => Some(run),
+            Receiver::NotExpected => {
+                let message = "the method gives a stream, and the call expected one result: call it as one that streams";
+                self.fail_inflow(id, Error::new(Code::Unimplemented, message));
+                None
+            }
+        }
+    }
+
+    /// Ends a stream, or a call, of which something has come that nobody can take here.
+    fn fail_inflow(&mut self, id: RequestId, error: Error) {
+        let failed = Err(error.after_execution().into());
+        if let Some(key) = self.outgoing.waits_for(id) {
+            self.end_uploads_of(id);
+            self.outgoing.forget(id);
+            self.outgoing.finish(key);
+            self.report(Event::Answered(key, failed));
+            self.push(&Message::Cancel(id));
+        } else if self.streams.as_mut().is_some_and(|streams| streams.leave_upload(id)) {
+            self.report(Event::Ended(id, failed));
+            self.push(&Message::Cancel(id));
+        }
+    }
+
+    fn finish_run(&mut self, run: Option<Run>, packet: &Bytes) {
+        let (Some(run), Some(streams)) = (run, &mut self.streams) else { return };
+        if let Some(key) = streams.got(&run) {
+            let id = run.id;
+            let items = run.into_items(self.protocol.codec(), self.config.max_depth, packet);
+            self.events.push_back(Queued::Items(id, key, items));
+        }
     }
 
     fn check_unread(&self) -> Result<(), ProtocolError> {
         // Refusals and pongs are the only frames that a peer can cause without reading its answers.
-        if self.outbox.small() > self.config.max_outbound.saturating_add(self.config.max_packet as usize) {
+        let unread = self.outbox.small() + self.bulk.as_ref().map_or(0, |bulk| bulk.small());
+        if unread > self.config.max_outbound.saturating_add(self.config.max_packet as usize) {
             return Err(ProtocolError::SlowConsumer);
         }
         Ok(())
@@ -568,14 +875,32 @@ impl Session {
                     link.handle_ping(token);
                 }
             }
-            // Any packet shows that the peer lives; resume and streams, which the others belong to, are off.
+            // Any packet shows that the peer lives; resume, which the others belong to, is off.
             Message::Pong(token) => {
                 if let (Some(link), Some(now)) = (&mut self.link, self.now) {
                     link.handle_pong(now, Some(token));
                 }
             }
-            Message::Ack(_) | Message::Credit { .. } => {}
-            Message::Release { .. } | Message::Item { .. } | Message::Broken { .. } => {}
+            Message::Credit { id, items, bytes } => {
+                let credit = Amount { items, bytes };
+                if self.streams.as_mut().is_some_and(|streams| streams.allow(id, credit)) {
+                    self.report(Event::Credit(id));
+                }
+            }
+            // As nobody of ours writes it.
+            Message::Item { id, head, value } => {
+                let packet = value.shared();
+                let len = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+                let Some(mut run) = self.begin_run(id, 0) else { return Ok(()) };
+                if !run.push((0, packet.len()), (0, len)) {
+                    return Err(ProtocolError::CreditExceeded(id));
+                }
+                self.finish_run(Some(run), &packet);
+                if let Some(what) = head.as_deref().and_then(not_available_in_value) {
+                    self.fail_inflow(id, Error::new(Code::Unimplemented, what));
+                }
+            }
+            Message::Ack(_) | Message::Release { .. } | Message::Broken { .. } => {}
             Message::Goaway(goaway) if self.role == Role::Client => self.report(Event::Goaway(*goaway)),
             Message::Publication(_) | Message::Position { .. } if self.role == Role::Client => {}
             Message::Goaway(_) => return Err(ProtocolError::Unexpected("goaway")),
@@ -592,7 +917,27 @@ impl Session {
         if let Some(id) = request.id {
             self.incoming.check_id(id, self.role)?;
         }
-        match request.head.as_deref().and_then(not_available) {
+        let not_available = request.head.as_deref().and_then(not_available);
+        let uploads = request.head.as_ref().map(|head| head.streams.as_slice()).unwrap_or_default();
+        let uploads = match request.id {
+            Some(id) => streams::upload_ids(id, uploads)?,
+            None if !uploads.is_empty() => return Ok(()),
+            None => Vec::new(),
+        };
+        if let (Some(id), Some(last)) = (request.id, uploads.last()) {
+            self.incoming.skip_to(*last);
+            let own = self.config.limits();
+            let streams = self.streams.get_or_insert_default();
+            if not_available.is_none() && streams.taken + uploads.len() > self.config.max_streams as usize {
+                let refusal = self.streams_refusal();
+                self.push_answer(id, Err(refusal.into()));
+                return Ok(());
+            }
+            if not_available.is_none() {
+                streams.begin_uploads(id, uploads, own);
+            }
+        }
+        match not_available {
             None => self.report(Event::Request(request)),
             Some(what) => {
                 if let Some(id) = request.id {
@@ -604,10 +949,22 @@ impl Session {
     }
 
     fn handle_answer(&mut self, id: RequestId, head: Option<&ValueHead>, outcome: Outcome) {
-        // An answer under an id of the peer's ends an upload, and there are none.
+        // An answer under an id of the peer's ends an upload.
         if (id.0 % 2 == 1) != (self.role == Role::Client) {
-            return;
+            return self.handle_upload_end(id, head, outcome);
         }
+        let (gave, uploads) =
+            self.streams.as_mut().and_then(|streams| streams.answered(id)).unwrap_or_default();
+        for upload in uploads {
+            self.report(Event::Cancelled(upload));
+        }
+        let outcome = match outcome {
+            Ok(value) if gave && !value.is_null() => {
+                let message = "the method gives one result, and the call expected a stream";
+                Err(Error::new(Code::Unimplemented, message).after_execution().into())
+            }
+            outcome => outcome,
+        };
         if let Some(key) = self.outgoing.answered(id) {
             let outcome = match head.and_then(not_available_in_value) {
                 None => outcome.map(|value| value.with_depth(self.config.max_depth)),
@@ -616,6 +973,70 @@ impl Session {
             self.report(Event::Answered(key, outcome));
         }
         self.send_unsent();
+    }
+
+    fn handle_upload_end(&mut self, id: RequestId, head: Option<&ValueHead>, outcome: Outcome) {
+        let Some(streams) = &mut self.streams else { return };
+        // Whoever has left it was told of its end.
+        let wanted = streams.leave_upload(id);
+        streams.end_upload(id);
+        if wanted {
+            let outcome = match head.and_then(not_available_in_value) {
+                None => outcome,
+                Some(what) => Err(Error::new(Code::Unimplemented, what).after_execution().into()),
+            };
+            self.report(Event::Ended(id, outcome));
+        }
+    }
+
+    /// Notes the streams of a call that was sent, and tells of its uploads.
+    fn open_streams(&mut self, key: CallKey, id: RequestId, expects: Expects) {
+        if !expects.any() {
+            return;
+        }
+        let uploads = self.outgoing.draw(id, expects.uploads);
+        let (own, peer) = (self.config.limits(), self.peer_limits);
+        let streams = self.streams.get_or_insert_default();
+        streams.opened(key, id, expects.stream, uploads.clone(), own, peer);
+        if !uploads.is_empty() {
+            self.report(Event::Opened(key, uploads));
+        }
+    }
+
+    /// Whether the call of these uploads still is what its key names.
+    fn has_opened(&self, key: CallKey, uploads: &[RequestId]) -> bool {
+        uploads.first().is_some_and(|first| self.outgoing.names(key, RequestId(first.0 - 2)))
+    }
+
+    /// A call made here is given up: its uploads end.
+    fn end_uploads_of(&mut self, id: RequestId) {
+        let uploads = self.streams.as_mut().map(|streams| streams.give_up(id)).unwrap_or_default();
+        for upload in uploads {
+            self.report(Event::Cancelled(upload));
+        }
+    }
+
+    /// The peer wants no more of an upload; whether it was running.
+    fn cancel_upload(&mut self, id: RequestId) -> bool {
+        let cancelled = self.streams.as_mut().is_some_and(|streams| streams.end_own_upload(id));
+        if cancelled {
+            let error = Error::new(Code::Cancelled, "cancelled by the receiver").after_execution();
+            self.push_checked(&Id::Number(id.0), Err(error.into()), true);
+        }
+        cancelled
+    }
+
+    fn check_streams(&self, expects: Expects) -> Result<(), Error> {
+        if expects.any() && self.documents.is_some() {
+            let message = "JSON-RPC has no streams: the peer has to speak the native protocol";
+            return Err(Error::new(Code::Unimplemented, message));
+        }
+        let (count, max) = (expects.count(), self.peer_limits.streams as usize);
+        if count > max || expects.uploads as usize > streams::MAX_UPLOADS {
+            let message = format!("the call has {count} streams, and the peer takes {max} at once");
+            return Err(Error::new(Code::ResourceExhausted, message));
+        }
+        Ok(())
     }
 
     /// Refuses a call that the peer would refuse with the whole link.
@@ -662,16 +1083,28 @@ impl Session {
         self.link.is_some() && self.outbox.len() < self.config.outbound_mark
     }
 
-    fn may_send_request(&self) -> bool {
-        self.may_send() && self.outgoing.in_flight() < self.peer_limits.in_flight as usize
+    fn may_send_request(&self, expects: Expects) -> bool {
+        let (open, giving) = self.streams.as_ref().map_or((0, 0), |streams| (streams.open, streams.giving));
+        let has_slot =
+            || expects.stream || self.in_flight_there(giving) < self.peer_limits.in_flight as usize;
+        let has_streams = || !expects.any() || open + expects.count() <= self.peer_limits.streams as usize;
+        self.may_send() && has_slot() && has_streams()
+    }
+
+    /// Requests that the peer counts against its limit of those in flight.
+    fn in_flight_there(&self, giving: usize) -> usize {
+        self.outgoing.in_flight().saturating_sub(giving)
     }
 
     /// Sends calls that have waited, in their order, as far as they may go.
     fn send_unsent(&mut self) {
         while self.outgoing.has_unsent() {
-            let (may_send, may_send_request) = (self.may_send(), self.may_send_request());
-            let allowed = |next: &Unsent| if next.oneway { may_send } else { may_send_request };
-            let Some((key, mut next)) = self.outgoing.pop_unsent(allowed) else { return };
+            if !self.may_send() {
+                return;
+            }
+            let allowed = |next: &Unsent| next.oneway || self.may_send_request(next.expects);
+            let Some(number) = self.outgoing.next_unsent(allowed) else { return };
+            let Some((key, mut next)) = self.outgoing.take_unsent_call(number) else { return };
             if let (Some(head), Some(deadline), Some(now)) = (&mut next.head, next.deadline, self.now) {
                 let left = deadline.saturating_duration_since(now);
                 head.timeout = head.timeout.map(|timeout| timeout.min(left));
@@ -693,20 +1126,27 @@ impl Session {
         if unsent.oneway {
             return self.push_call(None, &unsent.method, unsent.head.as_deref(), unsent.params);
         }
-        let id = self.push_request(&unsent.method, unsent.head.as_deref(), unsent.params)?;
+        self.check_streams(unsent.expects)?;
+        let id = self.push_request(&unsent.method, unsent.head, unsent.params, unsent.expects)?;
         self.outgoing.sent(key, id, unsent.deadline);
+        self.open_streams(key, id, unsent.expects);
         Ok(())
     }
 
     fn push_request(
         &mut self,
         method: &str,
-        head: Option<&RequestHead>,
+        mut head: Option<Box<RequestHead>>,
         params: Payload,
+        expects: Expects,
     ) -> Result<RequestId, Error> {
-        let id = self.outgoing.next_id();
+        let id = self.outgoing.next_id_of(expects.uploads);
         let id = id.ok_or_else(|| Error::unavailable("the ids of this session are used up"))?;
-        self.push_call(Some(id), method, head, params)?;
+        if expects.uploads > 0 {
+            let uploads = (1..=u64::from(expects.uploads)).map(|nth| (id.0 + 2 * nth).into());
+            head.get_or_insert_default().streams = uploads.collect();
+        }
+        self.push_call(Some(id), method, head.as_deref(), params)?;
         Ok(id)
     }
 
@@ -729,8 +1169,16 @@ impl Session {
     }
 
     fn push_answer(&mut self, id: RequestId, outcome: Outcome) {
+        let (gave, uploads) = self.streams.as_mut().map(|streams| streams.finish(id)).unwrap_or_default();
+        for upload in uploads {
+            let error = Error::new(Code::Cancelled, "the call that the stream belongs to is over");
+            self.report(Event::Ended(upload, Err(error.after_execution().into())));
+        }
         if self.link.is_none() || id.is_notification() {
             return;
+        }
+        if self.documents.is_none() {
+            return self.push_checked(&Id::Number(id.0), outcome, gave);
         }
         let origin = match &mut self.documents {
             None => Origin { id: Id::Number(id.0), batch: None },
@@ -744,28 +1192,37 @@ impl Session {
             let outcome = checked.map_or_else(|error| Err(error.after_execution().into()), |()| outcome);
             return self.push_outcome_of_batch(key, &origin.id, &outcome);
         }
-        let result = match checked {
-            Ok(()) => self.push_outcome(&origin.id, outcome),
+        self.push_checked(&origin.id, outcome, false);
+    }
+
+    /// Sends the end of a call or of a stream, or why it cannot be sent; behind all items if it is the end of a stream.
+    fn push_checked(&mut self, id: &Id, outcome: Outcome, ends_stream: bool) {
+        let result = match self.check_answer(&outcome) {
+            Ok(()) => self.push_outcome(id, outcome, ends_stream),
             Err(error) => Err(error),
         };
         let Err(error) = result else { return };
         let error = error.after_execution();
         // Every peer takes a frame of this size.
         if self.documents.is_some() && error.code() == Code::ResourceExhausted {
-            self.push_document(|body| jsonrpc::encode_too_large(&origin.id, &error, body));
+            self.push_document(|body| jsonrpc::encode_too_large(id, &error, body));
         } else {
-            let _ = self.push_outcome(&origin.id, Err(error.into()));
+            let _ = self.push_outcome(id, Err(error.into()), ends_stream);
         }
     }
 
-    fn push_outcome(&mut self, id: &Id, outcome: Outcome) -> Result<(), Error> {
+    fn push_outcome(&mut self, id: &Id, outcome: Outcome, ends_stream: bool) -> Result<(), Error> {
+        if self.link.is_none() {
+            return Ok(());
+        }
         let protocol = self.protocol;
         let (kind, value) = match outcome {
             Ok(value) => (ValueKind::Ok, value),
             Err(Failure::App(value)) => (ValueKind::App, value),
             Err(Failure::Rpc(error)) => {
                 let len = error.message().len() + 128;
-                let pushed = self.outbox.push(len, |body| protocol.encode_failure(id, &error, body));
+                let pushed =
+                    self.lane(ends_stream).push(len, |body| protocol.encode_failure(id, &error, body));
                 return pushed.map_err(answer_too_large);
             }
         };
@@ -776,13 +1233,19 @@ impl Session {
                 return Err(answer_too_large(TooLarge { len, limit: self.answers_left }));
             }
         };
-        let pushed = if self.outbox.travels_alone(&value) {
-            self.outbox.push_alone(&protocol.around_value(kind, id, &value), value)
+        let outbox = self.lane(ends_stream);
+        let pushed = if outbox.travels_alone(&value) {
+            outbox.push_alone(&protocol.around_value(kind, id, &value), value)
         } else {
             let len = value.bytes().len() + 32;
-            self.outbox.push(len, |body| protocol.encode_value(kind, id, &value, body))
+            outbox.push(len, |body| protocol.encode_value(kind, id, &value, body))
         };
         pushed.map_err(answer_too_large)
+    }
+
+    /// Where the end of a call goes, or that of a stream.
+    fn lane(&mut self, ends_stream: bool) -> &mut Outbox {
+        if ends_stream { self.bulk_mut() } else { &mut self.outbox }
     }
 
     fn push_outcome_of_batch(&mut self, key: BatchKey, id: &Id, outcome: &Outcome) {
@@ -867,7 +1330,6 @@ fn not_available(head: &RequestHead) -> Option<String> {
         Target::Capability(_) => "calls on capabilities",
         Target::Promise => "calls on results that are not there yet",
         Target::Service if !head.caps.is_empty() => "capabilities in parameters",
-        Target::Service if !head.streams.is_empty() => "streams in parameters",
         Target::Service if !head.refs.is_empty() => "results of other calls as parameters",
         Target::Service if head.keep => "kept results",
         Target::Service => return head.unknown.as_deref().map(unknown_key),

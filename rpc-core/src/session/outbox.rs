@@ -5,13 +5,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::{
+    items,
     payload::Payload,
-    protocol::{Around, Protocol},
+    protocol::{Around, FILL, Protocol},
 };
-
-/// How many bytes of frames go into one packet: 16 KiB, or what the peer takes if that is less. A larger frame travels
-/// alone. Even the smallest frames are then fewer than the 4,096 that a packet may have.
-const FILL: usize = 16 << 10;
 
 /// The bodies of packets that no link has taken yet. Frames are written straight into the newest.
 ///
@@ -135,6 +132,26 @@ impl Outbox {
             self.close();
         }
         self.queue(document.into(), alone);
+    }
+
+    /// Adds frames that were written elsewhere.
+    pub(super) fn push_frames(&mut self, body: items::Body) {
+        let fill = FILL.min(self.limit);
+        if !self.open.is_empty() && self.open.len() + self.separator + body.bytes.len() > fill {
+            self.close();
+        }
+        if self.open.is_empty() {
+            (self.open, self.frames) = (body.bytes, body.frames);
+        } else {
+            if self.separator > 0 {
+                self.open.push(b'\n');
+            }
+            self.open.extend_from_slice(&body.bytes);
+            self.frames += body.frames;
+        }
+        if self.open.len() >= fill {
+            self.close();
+        }
     }
 
     /// Bytes not taken by a link yet.

@@ -36,6 +36,7 @@ pub(super) fn method(method: &Method, errors: &mut Errors) {
         check_arg(arg, errors);
     }
     check_args_together(method, errors);
+    check_uploads(method, errors);
     check_output(method, errors);
 }
 
@@ -174,7 +175,7 @@ fn bare_receiver(receiver: &Receiver) -> Receiver {
 fn check_arg(arg: &Arg, errors: &mut Errors) {
     check_arg_keys(arg, errors);
     check_arg_attributes(arg, errors);
-    types::argument(&arg.ty, errors);
+    types::argument(arg, errors);
     if arg.role == Role::Param && arg.wire_name.is_empty() && matches!(arg.pat, Pat::Ident(_)) {
         errors.push(
             &arg.pat,
@@ -256,6 +257,32 @@ fn is_called(input: &FnArg, pat: &Pat) -> bool {
         if matches!(&*input.pat, Pat::Ident(other) if other.ident == pat.ident))
 }
 
+/// How many streams a call may have among its parameters.
+const MAX_UPLOADS: usize = 16;
+
+fn check_uploads(method: &Method, errors: &mut Errors) {
+    let Some(first) = method.params().find(|arg| arg.upload().is_some()) else { return };
+    if method.keys.oneway.is_some() {
+        let message =
+            "a oneway method takes no stream, for nobody would say when it has ended: remove `oneway`";
+        errors.push(&first.ty, message);
+    }
+    if let Some(key) = &method.keys.idempotent {
+        errors.push(
+            key,
+            "a call that sends a stream is never sent again, for its items are gone: remove `idempotent`",
+        );
+    }
+    for arg in method.params().filter(|arg| arg.upload().is_some()) {
+        if let Some((key, _)) = &arg.keys.default {
+            errors.push(key, "a stream is always there, if without items: remove the default");
+        }
+    }
+    if let Some(arg) = method.params().filter(|arg| arg.upload().is_some()).nth(MAX_UPLOADS) {
+        errors.push(&arg.ty, "a method takes at most 16 streams: put what belongs together into one");
+    }
+}
+
 fn check_body_is_alone(method: &Method, errors: &mut Errors) {
     let Some(body) = method.body_param() else { return };
     for arg in method.travelling().filter(|arg| !std::ptr::eq(*arg, body)) {
@@ -282,7 +309,7 @@ fn check_public(method: &Method, errors: &mut Errors) {
 
 fn check_output(method: &Method, errors: &mut Errors) {
     let ReturnType::Type(_, ty) = &method.sig.output else { return };
-    types::output(ty, errors);
+    types::output(method, errors);
     if method.keys.oneway.is_some() && !is_unit(ty) {
         let hint = match generic_argument(ty, "Result") {
             Some(_) => "a oneway method has no answer, not even an error",

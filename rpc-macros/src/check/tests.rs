@@ -204,18 +204,43 @@ fn types() {
 fn what_a_later_version_brings() {
     for method in [
         "#[method(getter)] fn a(&self) -> u8;",
-        "fn a(&self) -> impl Stream<Item = u8> + Send;",
-        "fn a(&self) -> Result<impl futures::Stream<Item = u8>>;",
         "fn a(&self) -> Subscription<u8>;",
         "fn a(&self) -> Result<Option<Cap<RoomClient>>, E>;",
         "fn a(&self, b: Option<trunkline::Cap<RoomClient>>);",
         "fn a(&self, b: Callback<u8, u8>);",
-        "fn a(&self, b: Streaming<u8>);",
     ] {
         check_methods(&[(method, "is not available in this version")]);
     }
     let types_of_the_user = "trait Chat { fn a(&self, b: Subscription) -> Cap; }";
     assert_eq!(service("", types_of_the_user), FINE);
+}
+
+#[test]
+fn streams_stand_where_they_can() {
+    check_methods(&[
+        ("fn a(&self) -> Option<impl Stream<Item = u8>>;", "nothing round it"),
+        ("fn a(&self) -> impl Stream;", "nothing round it: write `impl Stream<Item = T>`"),
+        ("fn a(&self) -> Result<Vec<impl Stream<Item = u8>>>;", "nothing round it"),
+        ("fn a(&self) -> impl Stream<Item = impl Stream<Item = u8>>;", "an item of a stream has one type"),
+        ("fn a(&self) -> BoxStream<&str>;", "an item of a stream owns its data"),
+        ("fn a(&self) -> Result<impl Stream<Item = u8>, &'static str>;", "a result owns its data"),
+        ("fn a(&self) -> Streaming<u8>;", "gives a stream as `impl Stream<Item = T>`"),
+        ("fn a(&self, b: impl Stream<Item = u8>);", "write that, with the type of its items"),
+        ("fn a(&self, b: Option<Streaming<u8>>);", "a stream is a whole argument"),
+        ("fn a(&self, b: Streaming<&str>);", "an argument owns its data"),
+        ("fn a(&self, #[default(x())] b: Streaming<u8>);", "a stream is always there"),
+        ("#[method(oneway)] fn a(&self, b: Streaming<u8>);", "a oneway method takes no stream"),
+        ("#[method(idempotent)] fn a(&self, b: Streaming<u8>);", "never sent again"),
+        ("#[method(oneway)] fn a(&self) -> impl Stream<Item = u8>;", "has no answer"),
+    ]);
+    for method in [
+        "fn a(&self) -> impl Stream<Item = u8> + Send;",
+        "fn a(&self) -> Result<impl futures::Stream<Item = Result<u8, E>>, E>;",
+        "async fn a(&self, b: Streaming<u8>, c: trunkline::Streaming<Result<u8>>) -> BoxStream<u8>;",
+        "fn a(&self, b: Streaming) -> futures::stream::BoxStream<'static, u8>;",
+    ] {
+        assert_eq!(service("", &format!("trait Chat {{ {method} }}")), FINE, "{method}");
+    }
 }
 
 #[test]
@@ -232,7 +257,7 @@ fn mistakes_do_not_hide_one_another() {
     let item = r#"
         trait Chat {
             #[method(timeout = "5")]
-            fn a(self, b: &str, _: u8) -> impl Stream<Item = u8>;
+            fn a(self, b: &str, _: u8) -> impl Stream<Item = &str>;
             #[method(alias = "a")]
             fn new(&self);
         }

@@ -2,35 +2,50 @@
 
 use quote::ToTokens;
 use syn::{
-    Lifetime, ReturnType, Type, TypeImplTrait, TypeInfer, TypeParamBound, TypeReference,
+    GenericArgument, Lifetime, PathArguments, ReturnType, Type, TypeImplTrait, TypeInfer, TypeParamBound,
+    TypeReference,
     visit_mut::{self, VisitMut},
 };
 
 use crate::{
     errors::Errors,
-    model::{generic_argument, last_segment},
+    model::{Arg, Method, generic_argument, last_segment},
     names::source_text,
 };
 
 /// Types that a later version brings, with what to do until then.
-const LATER: [(&str, &str); 4] = [
+const LATER: [(&str, &str); 3] = [
     ("Cap", "pass an id, and look the object up by it"),
     ("Callback", "return what the callback would be called with"),
     ("Subscription", "let the client ask for what is new with a method"),
-    ("Streaming", "take a `Vec`"),
 ];
 
 /// The type of an argument.
-pub(super) fn argument(ty: &Type, errors: &mut Errors) {
+pub(super) fn argument(arg: &Arg, errors: &mut Errors) {
+    let ty = arg.upload().unwrap_or(&arg.ty);
     if !is_for_later(ty, errors) {
         look_inside(ty, "an argument", errors);
     }
 }
 
 /// What a method returns.
-pub(super) fn output(ty: &Type, errors: &mut Errors) {
-    if !is_for_later(ty, errors) {
-        look_inside(ty, "a result", errors);
+pub(super) fn output(method: &Method, errors: &mut Errors) {
+    let output = method.output();
+    if is_for_later(&output, errors) {
+        return;
+    }
+    let Some(stream) = method.stream() else { return look_inside(&output, "a result", errors) };
+    look_inside(&stream.item, "an item of a stream", errors);
+    // What may stand beside the item is the error.
+    if stream.begins.is_some()
+        && let Some(segment) = last_segment(&output)
+        && let PathArguments::AngleBracketed(arguments) = &segment.arguments
+    {
+        for argument in arguments.args.iter().skip(1) {
+            if let GenericArgument::Type(error) = argument {
+                look_inside(error, "a result", errors);
+            }
+        }
     }
 }
 
@@ -69,8 +84,11 @@ impl VisitMut for Look<'_> {
 
     fn visit_type_impl_trait_mut(&mut self, ty: &mut TypeImplTrait) {
         let message = match ty.bounds.iter().find_map(bound_name).as_deref() {
-            Some("Stream") => {
-                "a stream is not available in this version: return a `Vec`, or a part of it for each call"
+            Some("Stream") if self.place == "an argument" => {
+                "a caller sends a stream as `Streaming<T>`: write that, with the type of its items".to_owned()
+            }
+            Some("Stream") if self.place == "a result" => {
+                "a method gives a stream, or a `Result` of one, and nothing round it: write `impl Stream<Item = T>`"
                     .to_owned()
             }
             Some("Future") => {
@@ -94,6 +112,16 @@ impl VisitMut for Look<'_> {
     }
 
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
+        let last = path.segments.last().filter(|segment| !segment.arguments.is_none());
+        if last.is_some_and(|segment| segment.ident == "Streaming") {
+            let message = match self.place {
+                "an argument" => {
+                    "a stream is a whole argument, and no part of another: take a `Streaming<T>` beside it"
+                }
+                _ => "`Streaming` is what a caller sends: a method gives a stream as `impl Stream<Item = T>`",
+            };
+            return self.errors.push(path, message);
+        }
         match path.segments.first() {
             Some(first) if first.ident == "Self" && self.place != "a field" => {
                 self.errors.push(path, "`Self` is the service, which cannot travel: name the type");

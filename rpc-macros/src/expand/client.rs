@@ -47,7 +47,11 @@ pub(super) fn client(service: &Service, private: &Private) -> TokenStream {
 }
 
 fn method(service: &Service, number: &Literal, method: &Method, private: &Private) -> TokenStream {
-    let (vis, ident, output) = (&service.vis, method.ident(), method.output());
+    let (vis, ident) = (&service.vis, method.ident());
+    let (stream, output) = match method.stream() {
+        Some(stream) => (true, stream.reply),
+        None => (false, method.output()),
+    };
     let attrs = forwarded(&method.attrs);
     let doc = format!("Calls `{}`.", plain(ident));
     let doc = (!is_documented(&attrs)).then(|| quote!(#[doc = #doc]));
@@ -70,9 +74,10 @@ fn method(service: &Service, number: &Literal, method: &Method, private: &Privat
         None => write_params(method, private),
     };
     let (handle, written) = (local("handle"), local("params"));
-    let returns = private.call_of(&output);
+    let (what, of) = if stream { ("stream", "StreamOf") } else { ("call", "CallOf") };
+    let returns = private.given_by(of, &output);
     let assertion = private.assert_reply(&output);
-    let call = private.call(&output, &quote!(#handle, #schema, #number, #written));
+    let call = private.call(what, &output, &quote!(#handle, #schema, #number, #written));
     quote! {
         #doc
         #(#attrs)*
@@ -131,16 +136,23 @@ fn write_params(method: &Method, private: &Private) -> TokenStream {
         method.params().map(|arg| write_param(arg, &value(arg), private)).collect();
     let count = Literal::usize_unsuffixed(writes.len());
     let mutable = (!writes.is_empty()).then(|| quote!(mut));
+    let begin = match method.params().any(|arg| arg.upload().is_some()) {
+        true => quote!(params_with_uploads),
+        false => quote!(params),
+    };
     quote! {
-        let #mutable #params = #handle.params(#count);
+        let #mutable #params = #handle.#begin(#count);
         #(#writes)*
     }
 }
 
 fn write_param(arg: &Arg, value: &TokenStream, private: &Private) -> TokenStream {
-    let (ty, params) = (&arg.ty, local("params"));
+    let (ty, params) = (arg.upload().unwrap_or(&arg.ty), local("params"));
     let assertion = private.assert_wire(ty);
-    quote_spanned!(at(ty)=> #assertion #params.push::<#ty>(&#value);)
+    match arg.upload() {
+        Some(_) => quote_spanned!(at(ty)=> #assertion #params.upload::<#ty>(#value);),
+        None => quote_spanned!(at(ty)=> #assertion #params.push::<#ty>(&#value);),
+    }
 }
 
 fn value(arg: &Arg) -> TokenStream {

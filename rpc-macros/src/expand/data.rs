@@ -116,7 +116,8 @@ fn error(data: &Data, private: &Private) -> TokenStream {
     let app_error = implementation(data, &quote!(#private::AppError), &TokenStream::new());
     let fault = fault(data, other, private);
     let from = other.filter(|other| !has_from(&other.fields)).map(|other| from_error(data, other, private));
-    quote!(#app_error #fault #from)
+    let fails_as = implementation(data, &quote!(#private::FailsAs<Self>), &TokenStream::new());
+    quote!(#app_error #fault #fails_as #from)
 }
 
 fn fault(data: &Data, other: Option<&Variant>, private: &Private) -> TokenStream {

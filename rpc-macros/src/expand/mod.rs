@@ -54,9 +54,9 @@ impl Private {
         (!surely_travels(ty)).then(|| quote_spanned!(ty.span()=> #private::assert_wire::<#ty>();))
     }
 
-    /// Fails to compile, at the type, if no method can return it, with the very error that [`Self::call_of`] gives.
+    /// Fails to compile, at the type, if no method can return it, with the very error that [`Self::given_by`] gives.
     fn assert_reply(&self, ty: &Type) -> Option<TokenStream> {
-        let call = self.call_of(ty);
+        let call = self.given_by("CallOf", ty);
         (!surely_travels(ty)).then(|| quote!(let _ = ::core::marker::PhantomData::<#call>;))
     }
 
@@ -67,16 +67,16 @@ impl Private {
         stretched(quote_spanned!(ty.span()=> <#ty as #private::Reply>::#name), ty)
     }
 
-    /// `Handle::call::<Result<Message, ChatError>>(#args)`
-    fn call(&self, ty: &Type, args: &TokenStream) -> TokenStream {
-        let private = self.at(ty.span());
-        stretched(quote_spanned!(ty.span()=> #private::Handle::call::<#ty>(#args)), ty)
+    /// `Handle::call::<Result<Message, ChatError>>(#args)`, or `Handle::stream`
+    fn call(&self, what: &str, ty: &Type, args: &TokenStream) -> TokenStream {
+        let (private, what) = (self.at(ty.span()), Ident::new(what, Span::call_site()));
+        stretched(quote_spanned!(ty.span()=> #private::Handle::#what::<#ty>(#args)), ty)
     }
 
-    /// `CallOf<Result<Message, ChatError>>`
-    fn call_of(&self, ty: &Type) -> TokenStream {
-        let private = self.at(ty.span());
-        stretched(quote_spanned!(ty.span()=> #private::CallOf<#ty>), ty)
+    /// `CallOf<Result<Message, ChatError>>`, or `StreamOf`
+    fn given_by(&self, what: &str, ty: &Type) -> TokenStream {
+        let (private, what) = (self.at(ty.span()), Ident::new(what, ty.span()));
+        stretched(quote_spanned!(ty.span()=> #private::#what<#ty>), ty)
     }
 }
 

@@ -107,15 +107,38 @@ fn handle(service: &Service, method: &Method, private: &Private) -> TokenStream 
     let (name, ident) = (&service.ident, method.ident());
     let args = method.args.iter().map(Arg::ident);
     let wait = method.is_async().then(|| quote!(.await));
-    let output = method.output();
+    let uploads = method.params().filter_map(take_upload);
+    let given = quote!(#name::#ident(&self.service, #(#args),*)#wait);
+    let stream = method.stream();
+    let output = stream.as_ref().map_or_else(|| method.output(), |stream| stream.reply.clone());
     let assertion = private.assert_reply(&output);
-    let reply = quote_spanned!(at(&output)=> #call.reply::<#output>);
+    let answer = match &stream {
+        None => {
+            let reply = quote_spanned!(at(&output)=> #call.reply::<#output>);
+            quote!(#reply(#given))
+        }
+        Some(stream) => {
+            let (at, their) = (at(&output), private.at(output.span()));
+            let items = match &stream.begins {
+                None => quote_spanned!(at=> #call.stream::<#output, _>),
+                Some(_) => quote_spanned!(at=> #call.try_stream::<#output, _, _>),
+            };
+            let fails = stream
+                .begins
+                .as_ref()
+                .map(|begins| quote_spanned!(begins.span()=> #their::assert_fails_as::<#begins, #output>();));
+            let item = private.assert_reply(&stream.item);
+            let given_at = local("stream");
+            quote!(#item #fails let #given_at = #given; #items(#given_at).await)
+        }
+    };
     quote! {
         #(#extractors)*
         #params
+        #(#uploads)*
         #call.release();
         #assertion
-        #reply(#name::#ident(&self.service, #(#args),*)#wait)
+        #answer
     }
 }
 
@@ -147,7 +170,17 @@ fn read_params(method: &Method, private: &Private) -> TokenStream {
     }
 }
 
+/// The stream whose place among the params was read before.
+fn take_upload(arg: &Arg) -> Option<TokenStream> {
+    let (ident, ty, call) = (arg.ident(), arg.upload()?, local("call"));
+    Some(quote_spanned!(at(ty)=> let #ident = #call.upload::<#ty>(#ident)?;))
+}
+
 fn read_param(arg: &Arg, private: &Private) -> TokenStream {
+    if let Some(item) = arg.upload() {
+        let (ident, params, assertion) = (arg.ident(), local("params"), private.assert_wire(item));
+        return quote_spanned!(at(item)=> #assertion let #ident = #params.next_stream(););
+    }
     let (ident, ty, params) = (arg.ident(), &arg.ty, local("params"));
     let assertion = private.assert_wire(ty);
     let value = match &arg.keys.default {

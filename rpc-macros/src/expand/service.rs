@@ -2,10 +2,10 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Ident;
+use syn::{Ident, parse_quote};
 
 use super::{Private, at, client, schema, server};
-use crate::model::{Method, Service};
+use crate::model::{Method, Service, sent};
 
 /// Everything that `#[service]` stands for.
 pub(crate) fn service(service: &Service) -> TokenStream {
@@ -41,9 +41,14 @@ fn method(method: &Method) -> TokenStream {
     let (ident, inputs) = (&sig.ident, &sig.inputs);
     if !method.is_async() {
         let body = method.body.as_ref().map_or_else(|| quote!(;), ToTokens::to_token_stream);
+        let mut sig = sig.clone();
+        if method.stream().is_some() {
+            let output = sent(method.output());
+            sig.output = parse_quote!(-> #output);
+        }
         return quote!(#(#attrs)* #sig #body);
     }
-    let output = method.output();
+    let output = sent(method.output());
     let body = method.body.as_ref().map_or_else(|| quote!(;), |body| quote!({ async move #body }));
     // At the user's type, for a future that is not `Send` is reported at this bound.
     let future = quote_spanned! {at(&output)=>

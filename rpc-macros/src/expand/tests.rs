@@ -349,6 +349,9 @@ fn an_error_is_tagged_and_knows_what_is_not_its_own() {
             }
             #[automatically_derived]
             #[allow(deprecated, unreachable_patterns)]
+            impl FailsAs<Self> for GameError {}
+            #[automatically_derived]
+            #[allow(deprecated, unreachable_patterns)]
             impl ::core::convert::From<Error> for GameError {
                 fn from(error: Error) -> Self {
                     Self::Other(error)

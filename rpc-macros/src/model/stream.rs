@@ -1,18 +1,20 @@
 //! Which methods give a stream, and which arguments are one: told by how their types are written.
 
-use syn::{GenericArgument, PathArguments, Type, TypeParamBound, parse_quote};
+use syn::{
+    GenericArgument, PathArguments, Type, TypeImplTrait, TypeParamBound, parse_quote,
+    visit_mut::{self, VisitMut},
+};
 
 use super::{Arg, Method, Role, generic_argument, last_segment};
 
 /// What a method gives that gives a stream.
-#[expect(dead_code, reason = "methods that stream are still refused")]
 pub(crate) struct StreamOutput {
     /// What one item is: a value, or a `Result` of one.
     pub(crate) item: Type,
     /// What a method would return that gave one item: its error is what the stream can fail with.
     pub(crate) reply: Type,
-    /// Whether the stream is inside a `Result`, so that the method may fail before there is one.
-    pub(crate) may_fail: bool,
+    /// If the stream is inside a `Result`, so that the method may fail before there is one: that `Result` of nothing.
+    pub(crate) begins: Option<Type>,
 }
 
 impl Method {
@@ -20,13 +22,29 @@ impl Method {
     pub(crate) fn stream(&self) -> Option<StreamOutput> {
         let output = self.output();
         if let Some(item) = item(&output) {
-            return Some(StreamOutput { reply: item.clone(), item, may_fail: false });
+            return Some(StreamOutput { reply: item.clone(), item, begins: None });
         }
         let item = item(generic_argument(&output, "Result")?)?;
         let is_result = last_segment(&item).is_some_and(|segment| segment.ident == "Result");
         let reply = if is_result { item.clone() } else { with_first_argument(&output, &item)? };
-        Some(StreamOutput { item, reply, may_fail: true })
+        let begins = Some(with_first_argument(&output, &parse_quote!(()))?);
+        Some(StreamOutput { item, reply, begins })
     }
+}
+
+/// The type with every `impl Stream` in it made `Send`.
+pub(crate) fn sent(mut ty: Type) -> Type {
+    struct Sent;
+    impl VisitMut for Sent {
+        fn visit_type_impl_trait_mut(&mut self, ty: &mut TypeImplTrait) {
+            if ty.bounds.iter().any(|bound| item_of_bound(bound).is_some()) {
+                ty.bounds.push(parse_quote!(::core::marker::Send));
+            }
+            visit_mut::visit_type_impl_trait_mut(self, ty);
+        }
+    }
+    Sent.visit_type_mut(&mut ty);
+    ty
 }
 
 impl Arg {

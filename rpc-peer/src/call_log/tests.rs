@@ -19,6 +19,7 @@ fn entry(method: &str) -> CallLog {
         duration: Duration::from_micros(412),
         request_bytes: 34,
         response_bytes: 56,
+        items: 0,
         dropped: 0,
     }
 }

@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use trunkline_core::{Codec, Failure, MethodSchema, Never, Outcome, Payload, RequestId, TypeSchema};
+use trunkline_core::{
+    Codec, Failure, MethodSchema, Never, Outcome, Payload, RequestId, Role, Session, SessionConfig,
+    TypeSchema,
+};
 
 use super::{Handler, Handlers};
 use crate::dispatch::BoxFuture;
@@ -30,7 +33,11 @@ static METHOD: MethodSchema = MethodSchema {
 };
 
 fn handler(key: u64, future: BoxFuture<Outcome>) -> Handler {
-    Handler { key: RequestId(key), method: &METHOD, future, begun: false, watched: None }
+    Handler { key: RequestId(key), method: &METHOD, future, begun: false, outlet: None, watched: None }
+}
+
+fn session() -> Session {
+    Session::new(Role::Server, SessionConfig::default(), Codec::Json)
 }
 
 fn done() -> Outcome {
@@ -40,7 +47,7 @@ fn done() -> Outcome {
 /// The keys of the handlers that end in one round.
 fn round(handlers: &mut Handlers) -> Vec<u64> {
     handlers.begin(&Context::from_waker(Waker::noop()));
-    std::iter::from_fn(|| handlers.next()).map(|(handler, _)| handler.key.0).collect()
+    std::iter::from_fn(|| handlers.next(&mut session())).map(|(handler, _)| handler.key.0).collect()
 }
 
 #[test]
@@ -103,11 +110,11 @@ fn a_panic_is_the_outcome_of_its_handler_alone() {
     handlers.insert(handler(1, Box::pin(async { panic!("CANARY") })));
     handlers.insert(handler(2, Box::pin(ready(done()))));
     handlers.begin(&Context::from_waker(Waker::noop()));
-    let (_, outcome) = handlers.next().unwrap();
+    let (_, outcome) = handlers.next(&mut session()).unwrap();
     let Err(Failure::Rpc(error)) = outcome else { panic!("no failure") };
     assert_eq!((error.message(), error.maybe_executed()), ("internal error", true));
     assert!(error.detail().unwrap().to_string().contains("CANARY"));
-    assert!(handlers.next().unwrap().1.is_ok());
+    assert!(handlers.next(&mut session()).unwrap().1.is_ok());
 }
 
 #[test]

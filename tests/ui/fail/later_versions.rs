@@ -6,13 +6,10 @@ trait Chat {
     async fn count(&self) -> u64;
     #[method(stream)]
     async fn numbers(&self) -> Vec<u64>;
-    fn summarise(&self) -> impl Stream<Item = String> + Send;
-    async fn listen(&self) -> Result<impl Stream<Item = String>>;
     async fn watch(&self, room: String) -> Result<Subscription<String>>;
     async fn open(&self, room: String) -> Cap<RoomClient>;
     async fn enter(&self, room: Option<Cap<RoomClient>>);
     async fn each(&self, callback: Callback<u8, u8>);
-    async fn upload(&self, parts: Streaming<u8>);
     async fn profile(&self, #[pipelined] id: String);
 }
 

@@ -12,7 +12,6 @@ fn what_is_not_built_yet_answers_unimplemented() {
         (json!({"o": 3}), "calls on capabilities"),
         (json!({"p": [1, "a"]}), "calls on results that are not there yet"),
         (json!({"c": [1]}), "capabilities in parameters"),
-        (json!({"s": [7]}), "streams in parameters"),
         (json!({"r": [[0, 1, "a"]]}), "results of other calls as parameters"),
         (json!({"k": 1}), "kept results"),
         (json!({"k": true}), "kept results"),

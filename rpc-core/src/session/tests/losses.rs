@@ -195,6 +195,7 @@ impl Side {
                     assert!(self.working.remove(&id), "{id} is not worked on")
                 }
                 Event::Goaway(_) => {}
+                event => panic!("there are no streams: {event:?}"),
             }
         }
     }
