@@ -76,7 +76,6 @@ impl Subject {
             (Self::Socketioxide, _) => true,
             (Self::Tarpc | Self::TrunklineJsonrpc, kind) => matches!(kind, Kind::Calls(_) | Kind::Idle(_)),
             (Self::TungNaive, Kind::Fan(_) | Kind::Slow(_)) => false,
-            (Self::TrunklineJson | Self::TrunklineMsgpack, Kind::Stream) => false,
             _ => true,
         }
     }
@@ -108,9 +107,9 @@ impl Subject {
             Self::TungNaive => tung::stream(address, meter, Flush::EachMessage).await,
             Self::Jsonrpsee => jsonrpsee::stream(address, meter).await,
             Self::Socketioxide => socketioxide::stream(address, meter).await,
-            Self::Tarpc | Self::TrunklineJson | Self::TrunklineMsgpack | Self::TrunklineJsonrpc => {
-                bail!("it has no streams")
-            }
+            Self::TrunklineJson => trunkline::stream(address, meter, Codec::Json).await,
+            Self::TrunklineMsgpack => trunkline::stream(address, meter, Codec::MessagePack).await,
+            Self::Tarpc | Self::TrunklineJsonrpc => bail!("it has no streams"),
         }
     }
 

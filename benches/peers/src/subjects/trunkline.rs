@@ -1,24 +1,28 @@
 //! Trunkline over a WebSocket, in either codec: the server and the client as its users have them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use anyhow::Result;
-use futures_util::SinkExt;
+use anyhow::{Context, Result, ensure};
+use futures_util::{SinkExt, stream};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
-use trunkline::{Client, Codec, Server, Subprotocol, service};
+use trunkline::{Client, Codec, Server, Stream, Subprotocol, service};
 
 use crate::control::Publications;
-use crate::push::{self, Listener};
-
 use crate::doc::Doc;
+use crate::meter::Meter;
+use crate::push::{self, Listener};
 use crate::rpc::Rpc;
+use crate::workload::ITEM_LEN;
 
 #[service]
 trait Bench {
     async fn add(&self, a: i64, b: i64) -> i64;
     async fn doc(&self, doc: Doc) -> Doc;
     async fn blob(&self, blob: String) -> String;
+    fn items(&self) -> impl Stream<Item = String> + Send;
 }
 
 struct Service;
@@ -34,6 +38,11 @@ impl Bench for Service {
 
     async fn blob(&self, blob: String) -> String {
         blob
+    }
+
+    fn items(&self) -> impl Stream<Item = String> + Send {
+        let item = push::text(ITEM_LEN);
+        stream::repeat_with(move || item.clone())
     }
 }
 
@@ -83,6 +92,25 @@ fn frames(message: &Message) -> u64 {
         count += 1;
     }
     count
+}
+
+pub(crate) async fn stream(
+    address: SocketAddr,
+    meter: &Arc<Meter>,
+    codec: Codec,
+) -> Result<JoinSet<Result<()>>> {
+    let mut items = connect(address, codec).await?.items();
+    let meter = Arc::clone(meter);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        while meter.running() {
+            let item = items.next().await.context("the stream has ended")??;
+            ensure!(item.len() == ITEM_LEN, "an item of {} bytes", item.len());
+            meter.count(1);
+        }
+        Ok(())
+    });
+    Ok(tasks)
 }
 
 // Raised from 10,000.
