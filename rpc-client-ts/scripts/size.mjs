@@ -23,9 +23,10 @@ function descriptor() {
   return `export const Big = { name: "Big", hash: "46a23d996c12a25b", methods: { ${methods.join(" ")} } };`;
 }
 
-const core = await sizeOf('export { connect, isRpcError } from "trunkline";');
+const core = await sizeOf('export { connect, isRpcError } from "trunkline/core";');
 const parts = [
   ["core with JSON calls", core.gzip, 6000],
+  ["the whole client", (await sizeOf('export { connect, isRpcError, typedError } from "trunkline";')).gzip, 10_500],
   ["+ MessagePack", await above('export { msgpack } from "trunkline/msgpack";'), 2000],
   ["+ bigint and bytes in JSON", await above('export { revive } from "trunkline/revive";'), 1000],
   ["+ TanStack Query", await above('export { rpc } from "trunkline/tanstack-query";'), 500],
@@ -34,7 +35,7 @@ const parts = [
 ];
 
 async function above(source) {
-  return (await sizeOf(`export { connect, isRpcError } from "trunkline"; ${source}`)).gzip - core.gzip;
+  return (await sizeOf(`export { connect, isRpcError } from "trunkline/core"; ${source}`)).gzip - core.gzip;
 }
 
 table([["gzip -9, in bytes", "size", "at most"], ...parts]);

@@ -1,5 +1,6 @@
 /**
- * The client: what users hold. It dials, makes stubs and calls, and tells what becomes of the connection.
+ * The client of calls: what users of `trunkline/core` hold. It dials, makes stubs and calls, and tells what becomes of the
+ * connection. What else there is stands in `full.ts`, which extends it.
  */
 
 // Those who have not asked for the types of `await using` get them with this client.
@@ -10,11 +11,11 @@ import { type Call, type CallOptions, newCall } from "./call.ts";
 import type { Codec, Payload } from "./codec.ts";
 import { type AppError, failed, type RpcError, reason } from "./error.ts";
 import { json } from "./json.ts";
-import { type Close, Link, subprotocol } from "./link.ts";
+import { type Close, Link, type LinkUser } from "./link.ts";
 import { understand } from "./outcome.ts";
 import { decode, FAIL, type Failure, type Head, type Hello, NOTIFY, OK, type Welcome } from "./protocol.ts";
 import { type MethodDef, type Revival, type ServiceDef, stub } from "./service.ts";
-import { CANCELLED, DEFAULTS, type Outcome, Session } from "./session.ts";
+import { CANCELLED, DEFAULTS, type Outcome, type Request, Session } from "./session.ts";
 import type { SocketClass } from "./socket.ts";
 import { after, MAX_TIMER, type Timer } from "./timer.ts";
 
@@ -46,8 +47,8 @@ export type Token = string | (() => string | null | undefined | Promise<string |
 /** What a connection is doing: `"connecting"` until the server has accepted, `"closed"` for good. */
 export type State = "connecting" | "open" | "closed";
 
-/** One connection to a server; {@link connect} makes it. */
-export interface Client extends AsyncDisposable {
+/** One connection to a server, for calls; {@link connect} makes it. */
+export interface CoreClient extends AsyncDisposable {
   /** Resolves when the server has accepted the client; rejects with an {@link RpcError} when there is no connection in the end. */
   readonly ready: Promise<void>;
   /** What the connection is doing. */
@@ -92,8 +93,8 @@ export interface Client extends AsyncDisposable {
  * const client = connect("/rpc", { token: () => localStorage.getItem("token") });
  * ```
  */
-export function connect(url: string | URL, options: ClientOptions = {}): Client {
-  return new Connection(absolute(url), options);
+export function connect(url: string | URL, options: ClientOptions = {}): CoreClient {
+  return new Connection(url, options, new Session(options.codec ?? json));
 }
 
 /** The URL as a WebSocket takes it. */
@@ -121,16 +122,15 @@ function asRead(head: Head): Head {
   return decode(json, json.frame([NOTIFY, "", head]))[2] as Head;
 }
 
-class Connection implements Client {
+/** One connection to a server. What its extension needs is protected. */
+export class Connection implements CoreClient, LinkUser {
   readonly ready: Promise<void>;
   state: State = "connecting";
   user: string | undefined;
   readonly #url: string;
   readonly #options: ClientOptions;
-  readonly #codec: Codec;
   readonly #session: Session;
   readonly #stubs = new Map<unknown, unknown>();
-  #hashes: Record<string, string> | undefined;
   /** Each with the name of its event; those of the state have none. */
   readonly #listeners = new Set<readonly [event: string | undefined, listener: Listener]>();
   #link: Link | undefined;
@@ -139,11 +139,11 @@ class Connection implements Client {
   #accept!: () => void;
   #reject!: (error: Error) => void;
 
-  constructor(url: string, options: ClientOptions) {
-    this.#url = url;
+  constructor(url: string | URL, options: ClientOptions, session: Session) {
+    this.#url = absolute(url);
     this.#options = options;
-    this.#codec = options.codec ?? json;
-    this.#session = new Session(this.#codec, (name, params) => this.#event(name, params));
+    this.#session = session;
+    session.event = (name, params) => this.event(name, params);
     this.ready = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#reject = reject;
@@ -155,17 +155,13 @@ class Connection implements Client {
 
   service<S>(def: ServiceDef<S>): S {
     if (!this.#stubs.has(def)) {
-      this.#hashes = { ...this.#hashes, [def.name]: def.hash };
+      this.check(def);
       this.#stubs.set(
         def,
-        stub(def, (name, params, options, method) => this.#call(name, params, options, method, def)),
+        stub(def, (name, params, options, method) => this.call(name, params, options, method, def)),
       );
     }
     return this.#stubs.get(def) as S;
-  }
-
-  call<T, E extends AppError>(method: string, params?: unknown, options?: CallOptions): Call<T, E> {
-    return this.#call(method, params, options) as Call<T, E>;
   }
 
   on<T>(event: string, listener: (value: T) => void): () => void {
@@ -178,7 +174,7 @@ class Connection implements Client {
 
   async close(): Promise<void> {
     this.#session.flush();
-    this.#end({ code: 1000, reason: "closed by this client" });
+    this.end({ code: 1000, reason: "closed by this client" });
     this.#link?.close(1000);
     await this.#link?.closed;
   }
@@ -190,30 +186,26 @@ class Connection implements Client {
   async #dial(): Promise<void> {
     const { WebSocket, connectTimeout = 10_000 } = this.#options;
     const late = () => {
-      this.#end({ code: 1006, reason: `no connection within ${connectTimeout / 1000} seconds` });
+      this.end({ code: 1006, reason: `no connection within ${connectTimeout / 1000} seconds` });
       this.#link?.close(1000);
     };
     this.#patience = after(connectTimeout, late);
     try {
       const Socket = WebSocket ?? (await platformSocket());
-      this.#token = await this.#fetch();
+      this.#token = await this.fetch();
       if (this.state === "closed") return;
-      this.#link = new Link(new Socket(this.#url, [subprotocol(this.#codec)]), this.#codec, this.#session, {
-        hello: () => this.#hello(),
-        welcomed: (welcome, link) => this.#welcomed(welcome, link),
-        ended: (close) => this.#end(close),
-      });
+      this.#link = new Link((protocol) => new Socket(this.#url, [protocol]), this.#session, this);
     } catch (error) {
-      this.#end({ code: 1006, reason: reason(error) }, undefined, error);
+      this.end({ code: 1006, reason: reason(error) }, undefined, error);
     }
   }
 
-  async #fetch(): Promise<string | undefined> {
+  protected async fetch(): Promise<string | undefined> {
     const { token } = this.#options;
     return (typeof token === "function" ? await token() : token) ?? undefined;
   }
 
-  #hello(): Hello {
+  hello(): Hello {
     return {
       v: 1,
       client: NAME,
@@ -221,31 +213,24 @@ class Connection implements Client {
       token: this.#token,
       js: 1,
       limits: DEFAULTS,
-      services: this.#hashes,
     };
   }
 
-  #welcomed(welcome: Welcome, link: Link): void {
-    const { user, limits, services = {} } = welcome;
+  welcomed(welcome: Welcome, link: Link): void {
+    const { user, limits } = welcome;
     if (this.#token !== undefined && user === undefined) {
       const refused = { code: "UNAUTHENTICATED", message: "the server did not accept the token" };
-      this.#end({ code: 1000, reason: refused.message }, refused);
+      this.end({ code: 1000, reason: refused.message }, refused);
       link.close(1000);
       return;
     }
     clearTimeout(this.#patience);
-    const stale = Object.keys(services).join(", ");
-    if (stale) {
-      console.warn(
-        `trunkline: the generated file with ${stale} is not of the server's version: generate it again, with \`cargo rpc\` or \`trunkline gen\``,
-      );
-    }
     this.#session.attach(link, limits);
     this.#accept();
-    this.#become("open", user);
+    this.become("open", user);
   }
 
-  #end(close: Close, failure?: Failure, cause?: unknown): void {
+  end(close: Close, failure?: Failure, cause?: unknown): void {
     if (this.state === "closed") return;
     clearTimeout(this.#patience);
     const why = close.reason ? `${close.code}: ${close.reason}` : close.code;
@@ -254,7 +239,7 @@ class Connection implements Client {
     const ending = failure ?? { code, message };
     this.#reject(failed("", ending, cause));
     this.#session.end(ending, failure?.message ?? `the connection was lost before the answer (${why})`);
-    this.#become("closed", this.user, close);
+    this.become("closed", this.user, close);
   }
 
   /** Why there never was a connection, as far as browsers tell. */
@@ -265,7 +250,7 @@ class Connection implements Client {
     return `there is no connection to ${url} (${why})${hint}`;
   }
 
-  #become(state: State, user: string | undefined, close?: Close): void {
+  protected become(state: State, user: string | undefined, close?: Close): void {
     const same = this.state === state && this.user === user;
     this.state = state;
     this.user = user;
@@ -292,7 +277,8 @@ class Connection implements Client {
     }
   }
 
-  #event(name: string, params: Payload): void {
+  /** Takes what the server sends by itself. */
+  protected event(name: string, params: Payload): void {
     let value: unknown;
     try {
       value = params();
@@ -303,13 +289,22 @@ class Connection implements Client {
     this.#tell(name, Array.isArray(value) ? value[0] : value);
   }
 
-  #call(
+  /** Throws if the service has what this client does not. */
+  protected check({ name, methods }: ServiceDef<unknown>): void {
+    if (Object.values<MethodDef>(methods).some(({ s }) => s)) {
+      throw new TypeError(`${name} streams: import "trunkline"`);
+    }
+  }
+
+  call<T = unknown, E extends AppError = AppError>(
     name: string,
-    params: unknown,
+    params?: unknown,
     options: CallOptions = {},
     method?: MethodDef,
     revival?: Revival,
-  ): Call<unknown, AppError> {
+    more?: Partial<Request>,
+  ): Call<T, E> {
+    const session = this.#session;
     const { signal, meta } = options;
     // What the method says, the server knows by itself.
     const told = options.timeout ?? (method?.t ? undefined : this.#options.timeout);
@@ -319,21 +314,22 @@ class Connection implements Client {
       const abort = () => giveUp?.();
       const end = (outcome: Outcome) => {
         signal?.removeEventListener("abort", abort);
-        settle(() => understand(name, outcome, signal?.reason, method, revival), outcome[0] !== OK);
+        settle(() => understand(name, outcome, signal?.reason, method, revival) as T, outcome[0] !== OK);
       };
       if (signal?.aborted) return end([FAIL, CANCELLED]);
       try {
         const encoded =
-          params === undefined ? undefined : this.#codec.encode(params, method?.x && revival?.revive?.write);
+          params === undefined ? undefined : session.codec.encode(params, method?.x && revival?.revive?.write);
         signal?.addEventListener("abort", abort);
         const t = told && told < Infinity ? MAX_TIMER : undefined;
-        giveUp = this.#session.call({
+        giveUp = session.call({
           method: name,
           params: encoded,
           oneway: method?.k === 1,
           timeout,
           head: t || meta ? asRead({ t, m: meta }) : undefined,
           end,
+          ...more,
         });
       } catch (error) {
         end([FAIL, { code: "INVALID_ARGUMENT", message: `the call cannot be encoded: ${reason(error)}` }]);

@@ -9,7 +9,11 @@
 export type Packet = string | Uint8Array<ArrayBuffer>;
 
 /** A payload of the peer, which is decoded by calling this; throws if it is no value. */
-export type Payload = () => unknown;
+export interface Payload {
+  (): unknown;
+  /** As it came. */
+  readonly bytes?: Packet;
+}
 
 /** How calls are written. Pass `msgpack` of `trunkline/msgpack` to `connect`, or nothing for JSON. */
 export interface Codec<P extends Packet = Packet> {
@@ -53,6 +57,19 @@ export class Broken extends Error {
 export class UnsafeInteger extends Error {
   constructor(integer: string | bigint) {
     super(`the integer ${`${integer}`.slice(0, 32)} is beyond 2^53 − 1`);
+  }
+}
+
+/** A stream in the parameters of a call: which one it is. */
+export class StreamRef {
+  readonly index: number;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  toJSON(): unknown {
+    return { $stream: this.index };
   }
 }
 

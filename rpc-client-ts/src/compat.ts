@@ -7,7 +7,7 @@
  * ```
  */
 
-import { type Client, connect } from "./client.ts";
+import { type CoreClient, connect } from "./client.ts";
 
 /** Where to connect to, and as whom. */
 export interface Setup {
@@ -31,7 +31,7 @@ export interface ApiCall {
   readonly body?: unknown;
 }
 
-let client: Client | undefined;
+let client: CoreClient | undefined;
 
 /**
  * Connects, as `api` needs it. Called again, it closes the connection and makes one with the new values.

@@ -10,27 +10,27 @@ export interface AppError {
   readonly data?: unknown;
 }
 
-const CODES = [
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-] as const;
-
 /** The codes of errors that are not the application's, with the names and meanings of gRPC's. */
-export type Code = (typeof CODES)[number];
+export type Code =
+  | "CANCELLED"
+  | "UNKNOWN"
+  | "INVALID_ARGUMENT"
+  | "DEADLINE_EXCEEDED"
+  | "NOT_FOUND"
+  | "ALREADY_EXISTS"
+  | "PERMISSION_DENIED"
+  | "RESOURCE_EXHAUSTED"
+  | "FAILED_PRECONDITION"
+  | "ABORTED"
+  | "OUT_OF_RANGE"
+  | "UNIMPLEMENTED"
+  | "INTERNAL"
+  | "UNAVAILABLE"
+  | "DATA_LOSS"
+  | "UNAUTHENTICATED";
+
+const CODES =
+  /^(CANCELLED|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS|UNAUTHENTICATED)$/;
 
 /** What every failed call tells. */
 interface Base extends Error {
@@ -88,7 +88,8 @@ export const RpcError: { new (error: ErrorFields): RpcError; readonly prototype:
       void this.stack;
       this.message = message;
       // What is not known shall not show up in logs.
-      for (const [key, value] of Object.entries(fields)) if (value !== undefined) Object.assign(this, { [key]: value });
+      for (const [key, value] of Object.entries(fields))
+        if (value !== undefined) (this as Record<string, unknown>)[key] = value;
     }
   } as never;
 
@@ -122,7 +123,7 @@ export function failed(method: string, failure: Failure, cause?: unknown): RpcEr
   const { code, message, retry_ms, ref, executed } = failure;
   return new RpcError({
     kind: "rpc",
-    code: CODES.includes(code as Code) ? code : "UNKNOWN",
+    code: CODES.test(code) ? code : "UNKNOWN",
     method,
     maybeExecuted: executed === true,
     message: message || code,

@@ -43,7 +43,7 @@ export const json: Codec<string> = {
     const end = frame.lastIndexOf("]");
     const payload = frame.slice(comma + 1, end);
     if (!BLANK.test(frame.slice(end + 1)) || BLANK.test(payload)) throw new Broken("bad frame");
-    return [...parseFields(`${frame.slice(0, comma)}]`), () => decode(payload)];
+    return [...parseFields(`${frame.slice(0, comma)}]`), Object.assign(() => decode(payload), { bytes: payload })];
   },
 };
 

@@ -6,7 +6,7 @@
  * 1009, for one that is too large, this client says 4400, everywhere alike.
  */
 
-import { Broken, type Codec, MAX_FRAMES, type Packet } from "./codec.ts";
+import { Broken, MAX_FRAMES, type Packet } from "./codec.ts";
 import { decode, type Frame, HELLO, type Hello, WELCOME, type Welcome } from "./protocol.ts";
 import { DEFAULTS, type Outlet, type Session } from "./session.ts";
 import type { Socket, SocketEvent } from "./socket.ts";
@@ -27,7 +27,7 @@ export interface LinkUser {
   /** The server has accepted. */
   welcomed(welcome: Welcome, link: Link): void;
   /** Nothing more comes. Is called once. */
-  ended(close: Close): void;
+  end(close: Close): void;
 }
 
 /** The state of one socket. */
@@ -35,7 +35,8 @@ export class Link implements Outlet {
   /** Resolves when the socket is closed, or a second after this side has closed it. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
-  readonly #codec: Codec;
+  /** What this client offers and the server has to take up. */
+  readonly #protocol: string;
   /** Whom the frames are from and for. */
   readonly #session: Session;
   readonly #user: LinkUser;
@@ -46,9 +47,10 @@ export class Link implements Outlet {
   #timer: Timer;
   #gone!: () => void;
 
-  constructor(socket: Socket, codec: Codec, session: Session, user: LinkUser) {
+  constructor(dial: (protocol: string) => Socket, session: Session, user: LinkUser) {
+    this.#protocol = `trunkline.v1.${session.codec.name}`;
+    const socket = dial(this.#protocol);
     this.#socket = socket;
-    this.#codec = codec;
     this.#session = session;
     this.#user = user;
     socket.binaryType = "arraybuffer";
@@ -92,26 +94,28 @@ export class Link implements Outlet {
   }
 
   #open(): void {
-    if (this.#socket.protocol !== subprotocol(this.#codec)) {
+    const { codec } = this.#session;
+    if (this.#socket.protocol !== this.#protocol) {
       this.close(4400, "the server does not speak this subprotocol");
       return;
     }
-    const hello = this.#codec.frame([HELLO, this.#user.hello()]);
+    const hello = codec.frame([HELLO, this.#user.hello()]);
     // The server need not take more than this before it has answered.
-    const room = (16 << 10) - this.#codec.size(hello) - 1;
-    this.send(this.#codec.join([hello, ...this.#session.gather(room, room)]));
+    const room = (16 << 10) - codec.size(hello) - 1;
+    this.send(codec.join([hello, ...this.#session.gather(room, room)]));
   }
 
   #take(packet: Packet): void {
     if (this.#ended) return;
     this.#heardAt = performance.now();
+    const { codec } = this.#session;
     let count = 0;
     try {
-      if (typeof packet !== typeof this.#codec.join([])) throw new Broken("bad kind of packet (1003)");
-      if (this.#codec.size(packet) > DEFAULTS.packet) throw new Broken("too large a packet (1009)");
-      for (const bytes of this.#codec.split(packet)) {
+      if (typeof packet !== typeof codec.join([])) throw new Broken("bad kind of packet (1003)");
+      if (codec.size(packet) > DEFAULTS.packet) throw new Broken("too large a packet (1009)");
+      for (const bytes of codec.split(packet)) {
         if (++count > MAX_FRAMES) throw new Broken("too many frames");
-        const frame = decode(this.#codec, bytes);
+        const frame = decode(codec, bytes);
         if (!this.#welcomed) this.#welcome(frame);
         else this.#session.handle(frame);
         if (this.#ended) return;
@@ -142,13 +146,8 @@ export class Link implements Outlet {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#user.ended(close);
+    this.#user.end(close);
   }
-}
-
-/** What the client offers and the server has to take up. */
-export function subprotocol(codec: Codec): string {
-  return `trunkline.v1.${codec.name}`;
 }
 
 /** From how many unsent bytes on calls wait. */

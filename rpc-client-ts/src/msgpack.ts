@@ -5,7 +5,7 @@
  * refused when it is read, and written as the float that it is in JavaScript.
  */
 
-import { Broken, type Codec, MAX_HEAD, UnsafeInteger } from "./codec.ts";
+import { Broken, type Codec, MAX_HEAD, StreamRef, UnsafeInteger } from "./codec.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -67,7 +67,7 @@ export const msgpack: Codec<Bytes> = {
       const payload = reader.rest();
       if (payload.length === 0) throw new Broken("bad end of a frame");
       if (frame.length - payload.length > MAX_HEAD + 1024) throw new Broken("bad head: too large");
-      fields.push(() => decode(payload));
+      fields.push(Object.assign(() => decode(payload), { bytes: payload }));
     }
     reader.end();
     return fields;
@@ -103,7 +103,10 @@ class Writer {
     else if (typeof value === "boolean") this.number(1, value ? 0xc3 : 0xc2);
     else if (typeof value === "bigint") this.#text(`${value}`);
     else if (typeof value !== "object") throw new TypeError(`a ${typeof value} has no form in MessagePack`);
-    else if (value instanceof Uint8Array) {
+    else if (value instanceof StreamRef) {
+      this.number(2, 0xd402);
+      this.number(1, value.index);
+    } else if (value instanceof Uint8Array) {
       this.header(value.length, 0, 0, 0xc5, 0xc4);
       this.raw(value);
     } else if (depth === 0) throw new RangeError("it is nested more than 64 deep, or contains itself");

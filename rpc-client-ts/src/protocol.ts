@@ -30,6 +30,11 @@ export interface Limits {
   packet: number;
   /** Requests without an answer. */
   in_flight: number;
+  /** Streams at once. */
+  streams?: number;
+  /** Items of one stream that wait to be taken, and bytes of them. */
+  stream_items?: number;
+  stream_bytes?: number;
 }
 
 /** What the client says first. */
@@ -129,7 +134,8 @@ export function unavailable(head: Head): string | undefined {
 
 type Check = (value: unknown) => boolean;
 
-function isWhole(value: unknown): value is number {
+/** Whether it is an integer that is not negative. */
+export function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 

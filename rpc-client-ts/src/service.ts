@@ -41,9 +41,13 @@ export interface MethodDef {
   readonly i?: 1;
   /** How long a call may take, in milliseconds, where the method says it. */
   readonly t?: number;
-  /** 1 if there are bytes or `bigint`s in its parameters. */
-  readonly x?: 1;
-  /** Where bytes and `bigint`s are in its result, and in its error. */
+  /** 1 if it gives a stream, 2 if it only takes some. */
+  readonly s?: 1 | 2;
+  /** Which of its parameters are streams, by their places. */
+  readonly u?: readonly number[];
+  /** Where bytes and `bigint`s are in its parameters, if there are any: a plan for each; of a stream, that of its items. */
+  readonly x?: 1 | readonly Plan[];
+  /** Where bytes and `bigint`s are in its result, or its items, and in its error. */
   readonly r?: readonly [result?: Plan, error?: Plan];
 }
 
@@ -72,6 +76,18 @@ export interface Revive {
   read(value: unknown, plan: Plan | undefined, plans: Plans): unknown;
   readonly write: Replacer;
 }
+
+/** The parameters of a method, without the options of the call, which are the last one. */
+export type Args<F> = F extends (...args: infer A) => unknown ? WithoutLast<A> : never;
+type WithoutLast<A extends unknown[]> = number extends Required<A>["length"]
+  ? A
+  : Required<A> extends [unknown] | []
+    ? []
+    : A extends [infer Param, ...infer Rest]
+      ? [Param, ...WithoutLast<Rest>]
+      : A extends [(infer Param)?, ...infer Rest]
+        ? [Param?, ...WithoutLast<Rest>]
+        : [];
 
 /** Makes the call of a method, by its name on the wire. */
 export type MakeCall = (

@@ -2,6 +2,9 @@
  * A session: the calls made here, whatever socket carries them. It gives out ids, keeps the peer's limits, counts deadlines
  * down, and gathers frames into packets. It knows no socket, only where packets go ({@link Outlet}), and no values, only
  * payloads.
+ *
+ * What is not a call, such as streams and what the server asks for, is the business of `exchange.ts`, which extends this class
+ * and is not part of `trunkline/core`.
  */
 
 import { Broken, type Codec, MAX_HEAD, type Packet, type Payload } from "./codec.ts";
@@ -37,9 +40,14 @@ export interface Request {
   readonly timeout: number;
   /** What stands beside the parameters, if anything does. If there is a `t`, it is set to the time that is left at sending. */
   readonly head: Head | undefined;
+  /** How many streams it consists of, which may have to wait for others to end. */
+  readonly streams?: number;
   /** Is called once. */
   end(outcome: Outcome): void;
 }
+
+/** A request of the peer. */
+export type Asked = Extract<Frame, [typeof REQUEST, ...unknown[]]>;
 
 /** Where packets go. */
 export interface Outlet {
@@ -49,37 +57,39 @@ export interface Outlet {
 }
 
 /** A call between its making and its end. */
-interface Pending {
+export interface Pending {
   readonly request: Request;
   /** When it ends at the latest, on the clock of `performance.now`. */
   readonly deadline: number;
   readonly timer: Timer;
   /** Its id, once it has been sent. */
   id?: number;
+  /** Whether it has been given up here. The peer still counts it if it has an id. */
+  over?: true;
 }
 
 /** The calls made here. */
 export class Session {
-  readonly #codec: Codec;
-  readonly #onEvent: (name: string, params: Payload) => void;
+  /** Is told what the peer sends by itself. */
+  event!: (name: string, params: Payload) => void;
+  readonly codec: Codec;
   #outlet: Outlet | undefined;
-  #limits: Limits = DEFAULTS;
+  protected limits: Limits = DEFAULTS;
   /** Calls that wait, in their order. */
   readonly #unsent = new Set<Pending>();
-  /** Requests that the peer has not answered; `undefined` for one that was given up here, which the peer still counts. */
-  readonly #sent = new Map<number, Pending | undefined>();
-  /** Frames that go before calls: cancellations and refusals by the ids of their requests, the newest pong by 0. */
+  /** Requests that the peer has not answered, also those that were given up here. */
+  protected readonly sent: Map<number, Pending> = new Map();
+  /** Frames that go before calls: cancellations and answers by the ids of their requests, the newest pong by 0. */
   readonly #urgent = new Map<number, Packet>();
-  #lastId: number;
+  protected lastId: number;
   #lastPeerId = 0;
   #awake = false;
   #ended: Failure | undefined;
 
   /** `lastId` is the last id that was used. */
-  constructor(codec: Codec, onEvent: (name: string, params: Payload) => void, lastId = -1) {
-    this.#codec = codec;
-    this.#onEvent = onEvent;
-    this.#lastId = lastId;
+  constructor(codec: Codec, lastId = -1) {
+    this.codec = codec;
+    this.lastId = lastId;
   }
 
   /** Makes a call, which ends at once if it can never be sent. The result gives it up. */
@@ -88,26 +98,25 @@ export class Session {
     const failure =
       this.#ended ??
       (timeout > 0 ? undefined : late(request)) ??
-      (head && tooLarge("`meta`", this.#codec.size(this.#codec.encode(head)), MAX_HEAD));
+      (head && tooLarge("`meta`", this.codec.size(this.codec.encode(head)), MAX_HEAD));
     if (failure) {
       request.end([FAIL, failure]);
       return () => {};
     }
-    const expire = () => this.#giveUp(pending, late(request));
     const pending: Pending = {
       request,
       deadline: performance.now() + timeout,
-      timer: after(timeout, expire),
+      timer: after(timeout, () => this.cancel(pending, late(request))),
     };
     this.#unsent.add(pending);
-    this.#wake();
-    return () => this.#giveUp(pending, CANCELLED);
+    this.wake();
+    return () => this.cancel(pending, CANCELLED);
   }
 
   /** Goes on with a link, whose peer takes so much, and sends what has waited. */
   attach(outlet: Outlet, limits: Partial<Limits> | undefined): void {
-    const { packet, in_flight } = { ...DEFAULTS, ...limits };
-    this.#limits = { packet: Math.max(packet, 1024), in_flight };
+    const told = { ...DEFAULTS, ...limits };
+    this.limits = { ...told, packet: Math.max(told.packet, 1024) };
     this.#outlet = outlet;
     this.flush();
   }
@@ -115,11 +124,11 @@ export class Session {
   /** Sends now what would be sent at the end of the turn. */
   readonly flush = (): void => {
     this.#awake = false;
-    const fill = Math.min(FILL, this.#limits.packet);
+    const fill = Math.min(FILL, this.limits.packet);
     while (this.#outlet?.hasRoom()) {
       const frames = this.gather(fill, Infinity);
       if (frames.length === 0) return;
-      this.#outlet.send(this.#codec.join(frames));
+      this.#outlet.send(this.codec.join(frames));
     }
     // No socket tells when it has sent something.
     if (this.#outlet) {
@@ -132,11 +141,10 @@ export class Session {
   end(failure: Failure, lost: string): void {
     this.#ended = failure;
     this.#outlet = undefined;
-    for (const pending of this.#sent.values()) {
-      if (pending) finish(pending, [FAIL, { ...failure, message: lost, executed: true }]);
+    for (const pending of [...this.sent.values(), ...this.#unsent]) {
+      finish(pending, [FAIL, pending.id ? { ...failure, message: lost, executed: true } : failure]);
     }
-    for (const pending of this.#unsent) finish(pending, [FAIL, failure]);
-    this.#sent.clear();
+    this.sent.clear();
     this.#unsent.clear();
   }
 
@@ -147,20 +155,25 @@ export class Session {
       case ERROR: {
         const [kind, id, head, value] = frame;
         const message = unavailable(head);
-        this.#answered(id, message ? [FAIL, { code: "UNIMPLEMENTED", message, executed: true }] : [kind, value]);
+        this.answered(id, message ? [FAIL, { code: "UNIMPLEMENTED", message, executed: true }] : [kind, value]);
         break;
       }
       case FAIL:
-        this.#answered(frame[1], [FAIL, frame[2]]);
+        this.answered(frame[1], [FAIL, frame[2]]);
         break;
       case NOTIFY:
-        if (!unavailable(frame[2])) this.#onEvent(frame[1], frame[3]);
+        if (!unavailable(frame[2])) this.event(frame[1], frame[3]);
         break;
-      case REQUEST:
-        this.#refuseRequest(frame[1], frame[3]);
+      case REQUEST: {
+        const [, id, , head] = frame;
+        if (id % 2 === 1 || id <= this.#lastPeerId) throw new Broken("bad id");
+        this.#lastPeerId = id;
+        this.asked(frame, unavailable(head));
+        if (this.#urgent.size > MAX_URGENT) throw new Broken("the server does not read", 4431);
         break;
+      }
       case PING:
-        this.#urge(0, [PONG, frame[1]]);
+        this.urge(0, [PONG, frame[1]]);
         break;
       case WELCOME:
         throw new Broken("bad frame");
@@ -168,43 +181,37 @@ export class Session {
     }
   }
 
-  #answered(id: number, outcome: Outcome): void {
-    const pending = this.#sent.get(id);
+  protected answered(id: number, outcome: Outcome): void {
+    const pending = this.sent.get(id);
     // The slot is free now, also that of a call which was given up.
-    this.#sent.delete(id);
+    this.sent.delete(id);
     if (pending) finish(pending, outcome);
-    if (this.#lastId >= MAX_ID && this.#sent.size === 0) throw new Broken("no ids are left", 4440);
-    this.#wake();
+    if (this.lastId >= MAX_ID && this.sent.size === 0) throw new Broken("no ids are left", 4440);
+    this.wake();
   }
 
-  #refuseRequest(id: number, head: Head): void {
-    if (id % 2 === 1 || id <= this.#lastPeerId) throw new Broken("bad id");
-    this.#lastPeerId = id;
-    const message = unavailable(head) ?? "this client serves no methods";
-    this.#urge(id, [FAIL, id, { code: "UNIMPLEMENTED", message }]);
-    if (this.#urgent.size > MAX_URGENT) throw new Broken("the server does not read", 4431);
+  /** Answers a request of the peer; `message` says what is not available of it. */
+  protected asked([, id]: Asked, message = "no such method"): void {
+    this.urge(id, [FAIL, id, { code: "UNIMPLEMENTED", message }]);
   }
 
-  #giveUp(pending: Pending, failure: Failure): void {
+  protected cancel(pending: Pending, failure: Failure): void {
     const { id } = pending;
-    if (id === undefined) {
-      if (!this.#unsent.delete(pending)) return;
-    } else {
-      if (this.#sent.get(id) !== pending) return;
-      this.#sent.set(id, undefined);
-      this.#urge(id, [CANCEL, id]);
-    }
+    if (pending.over) return;
+    if (id === undefined) this.#unsent.delete(pending);
+    else this.urge(id, [CANCEL, id]);
     finish(pending, [FAIL, { ...failure, executed: id !== undefined }]);
-    this.#wake();
+    this.wake();
   }
 
-  #urge(id: number, fields: readonly unknown[]): void {
-    this.#urgent.set(id, this.#codec.frame(fields));
-    this.#wake();
+  /** Sends something soon, in the place of what has not been sent yet by this number. */
+  protected urge(id: number, fields: readonly unknown[], payload?: Packet): void {
+    this.#urgent.set(id, this.codec.frame(fields, payload));
+    this.wake();
   }
 
   /** Sends at the end of the turn, so that what is wished for together travels together. */
-  #wake(): void {
+  protected wake(): void {
     if (this.#awake || !this.#outlet) return;
     this.#awake = true;
     queueMicrotask(this.flush);
@@ -215,44 +222,55 @@ export class Session {
     const frames: Packet[] = [];
     // Even the smallest frames are then fewer than the 4,096 that a packet may have.
     for (let size = 0; size < fill; ) {
-      const frame = this.#next(frames.length > 0 ? fill - size : alone);
+      const frame = this.next(frames.length > 0 ? fill - size : alone);
       if (frame === undefined) break;
       frames.push(frame);
-      size += this.#codec.size(frame) + 1;
+      size += this.codec.size(frame) + 1;
     }
     return frames;
   }
 
   /** The next frame, if there is one that may be sent and takes no more than `room`. */
-  #next(room: number): Packet | undefined {
+  protected next(room: number): Packet | undefined {
     for (const [id, frame] of this.#urgent) {
-      if (this.#codec.size(frame) > room) return undefined;
+      if (this.codec.size(frame) > room) return undefined;
       this.#urgent.delete(id);
       return frame;
     }
     for (const pending of this.#unsent) {
-      const { oneway } = pending.request;
-      const full = this.#sent.size >= this.#limits.in_flight || this.#lastId >= MAX_ID;
-      if (full && !oneway) break;
-      const frame = this.#write(pending, this.#lastId + 2);
-      const size = this.#codec.size(frame);
-      const failure = tooLarge("the call", size, this.#limits.packet);
+      const { oneway, streams } = pending.request;
+      if (!oneway && !this.mayLeave(pending.request)) {
+        if (streams) continue;
+        break;
+      }
+      const frame = this.write(pending, this.lastId + 2);
+      const size = this.codec.size(frame);
+      const failure = tooLarge("the call", size, this.limits.packet);
       if (!failure && size > room) break;
       this.#unsent.delete(pending);
       if (failure) finish(pending, [FAIL, failure]);
       else if (oneway) finish(pending, [OK, () => undefined]);
-      else this.#sent.set((pending.id = this.#lastId += 2), pending);
+      else this.leave(pending);
       if (!failure) return frame;
     }
     return undefined;
   }
 
-  #write({ request, deadline }: Pending, id: number): Packet {
+  /** Whether the peer takes another call. */
+  protected mayLeave(_: Request): boolean {
+    return this.sent.size < this.limits.in_flight && this.lastId < MAX_ID;
+  }
+
+  protected leave(pending: Pending): void {
+    this.sent.set((pending.id = this.lastId += 2), pending);
+  }
+
+  protected write({ request, deadline }: Pending, id: number): Packet {
     const { method, params, oneway, head = 0 } = request;
     const left = Math.ceil(Math.max(0, Math.min(deadline - performance.now(), MAX_TIMER)));
     const fields: unknown[] = oneway ? [NOTIFY, method] : [REQUEST, id, method];
     if (head || params !== undefined) fields.push(head && head.t !== undefined ? { ...head, t: left } : head);
-    return this.#codec.frame(fields, params);
+    return this.codec.frame(fields, params);
   }
 }
 
@@ -262,9 +280,11 @@ function tooLarge(what: string, size: number, most: number): Failure | undefined
   return { code: "INVALID_ARGUMENT", message: `${what} takes ${size} bytes and the peer accepts ${most}` };
 }
 
-function finish({ timer, request }: Pending, outcome: Outcome): void {
-  clearTimeout(timer);
-  request.end(outcome);
+function finish(pending: Pending, outcome: Outcome): void {
+  if (pending.over) return;
+  pending.over = true;
+  clearTimeout(pending.timer);
+  pending.request.end(outcome);
 }
 
 /** The failure of a call that its maker gives up before it is sent. */
@@ -281,7 +301,7 @@ export const DEFAULTS: Limits = { packet: 1 << 20, in_flight: 1024 };
 const FILL = 16 << 10;
 
 /** The largest id. */
-const MAX_ID = Number.MAX_SAFE_INTEGER;
+export const MAX_ID: number = Number.MAX_SAFE_INTEGER;
 
 /** How many answers may wait for a server that calls and does not read. */
 const MAX_URGENT = 8192;

@@ -9,25 +9,15 @@
 
 import type { Call } from "./call.ts";
 import type { AppError, RpcError } from "./error.ts";
-import { DEF, type MethodDef, type ServiceDef } from "./service.ts";
+import { type Args, DEF, type MethodDef, type ServiceDef } from "./service.ts";
+
+export type { Args };
 
 /** The names of the methods of a service that give something back. */
 export type QueryMethod<S> = {
   [K in keyof S]: S[K] extends (...args: never[]) => Call<infer T, infer _E> ? ([T] extends [void] ? never : K) : never;
 }[keyof S] &
   string;
-
-/** The parameters of a method, without the options of the call, which are the last one. */
-export type Args<F> = F extends (...args: infer A) => unknown ? WithoutLast<A> : never;
-type WithoutLast<A extends unknown[]> = number extends Required<A>["length"]
-  ? A
-  : Required<A> extends [unknown] | []
-    ? []
-    : A extends [infer Param, ...infer Rest]
-      ? [Param, ...WithoutLast<Rest>]
-      : A extends [(infer Param)?, ...infer Rest]
-        ? [Param?, ...WithoutLast<Rest>]
-        : [];
 
 /** What a method gives back. */
 export type Data<F> = F extends (...args: never[]) => Call<infer T, infer _E> ? T : never;

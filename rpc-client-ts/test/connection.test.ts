@@ -348,7 +348,7 @@ describe("what the server may send", () => {
     socket.receive([3, 2, "scan", 0, []], [3, 4, "scan", { o: 4 }, []]);
     await turn();
     expect(socket.frames()).toEqual([
-      [7, 2, { code: "UNIMPLEMENTED", message: "this client serves no methods" }],
+      [7, 2, { code: "UNIMPLEMENTED", message: "this client serves no `scan`" }],
       [7, 4, { code: "UNIMPLEMENTED", message: expect.stringContaining("not available") }],
     ]);
     socket.receive([3, 4, "scan"]);

@@ -20,7 +20,7 @@ function request(method: string, outcomes: Outcome[]): Request {
 
 test("when the ids are used up, calls wait, and the connection closes with 4440 once all are answered", () => {
   const last = Number.MAX_SAFE_INTEGER;
-  const session = new Session(json, () => {}, last - 4);
+  const session = new Session(json, last - 4);
   const packets: unknown[] = [];
   session.attach({ send: (packet) => packets.push(packet), hasRoom: () => true }, {});
   const outcomes: Outcome[] = [];
