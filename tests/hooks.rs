@@ -6,8 +6,8 @@ use std::{
 };
 
 use trunkline::{
-    Client, Connection, Credentials, Heartbeat, LinkError, LinkEvent, Result, Server, ServerBuilder, Untyped,
-    User, service,
+    Client, Connection, Credentials, Heartbeat, LinkError, LinkEvent, Registration, Result, Server,
+    ServerBuilder, Untyped, User, has, service,
 };
 
 use crate::{
@@ -266,4 +266,26 @@ async fn a_connection_that_never_was_a_session_is_not_told_of() {
     assert_eq!(raw.close_code().await, 4400);
     let _raw = Raw::hello(addr, HELLO).await;
     assert_eq!(told.until("connect").await, ["connect 1"]);
+}
+
+#[tokio::test]
+async fn what_on_connect_sets_is_there_for_the_first_call_also_of_clients_that_begin_with_one() {
+    let server = Server::builder()
+        .on_connect(|conn| async move { conn.set("guest", true) })
+        .auth(|creds: &Credentials| Ok(creds.bearer().map(User::new)))
+        .on_authenticated(|conn| async move { conn.set("member", true) })
+        .build()
+        .unwrap();
+    let requires = |name: &'static str| Registration::new(name).requires(has(name));
+    server.register(requires("guest").public(), async || 1).unwrap();
+    server.register(requires("member"), async || 2).unwrap();
+    let addr = serve(&server).await;
+    for _ in 0..20 {
+        let mut raw = Raw::bare(addr, &[("authorization", "Bearer ada")]).await;
+        let calls =
+            ["guest", "member"].map(|name| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{name}"}}"#));
+        raw.text(&format!("[{}]", calls.join(","))).await;
+        let answers = raw.receive().await.unwrap();
+        assert!(answers.contains(r#""result":1"#) && answers.contains(r#""result":2"#), "{answers}");
+    }
 }

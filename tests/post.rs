@@ -382,3 +382,96 @@ async fn any_http_stack_can_ask() {
     assert_eq!(&answer.body()[..], br#"{"jsonrpc":"2.0","id":1,"result":"ada"}"#);
     assert_eq!(server.post(request("text/plain"), None).await.status(), 415);
 }
+
+#[tokio::test]
+async fn guesses_of_one_request_are_judged_one_after_another() {
+    let judged = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&judged);
+    let auth = move |creds: &Credentials| {
+        let (counted, token) = (Arc::clone(&counted), creds.token().is_some());
+        async move {
+            counted.fetch_add(usize::from(token), Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            Ok(None)
+        }
+    };
+    let addr = serve(&build(Server::builder().auth(auth))).await;
+    let guesses =
+        (0..50).map(|id| json!({ "jsonrpc": "2.0", "id": id, "method": "rpc.login", "params": ["guess"] }));
+    let body = Value::from_iter(guesses).to_string();
+    let answer = post(addr, "application/json", "", body.as_bytes()).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json().as_array().unwrap().len(), 50);
+    // As many as may fail on one connection.
+    let judged = judged.load(Ordering::SeqCst);
+    assert!((1..=3).contains(&judged), "{judged} were judged");
+}
+
+#[tokio::test]
+async fn a_key_in_a_header_of_the_application_is_a_credential_too() {
+    let auth = |creds: &Credentials| {
+        Ok(creds.header("x-api-key").filter(|key| *key == "right").map(|_| User::new("ada")))
+    };
+    let addr = serve(&build(Server::builder().auth(auth).failed_logins_per_minute(2))).await;
+    let whoami = |headers: &'static str| call(addr, "/", headers, "whoami", json!([]));
+    assert_eq!(whoami("x-api-key: right\r\n").await["result"], "ada");
+    for _ in 0..2 {
+        whoami("x-api-key: wrong\r\n").await;
+    }
+    // It would be right, but is not looked at any more.
+    assert_eq!(whoami("x-api-key: right\r\n").await["error"]["code"], -32003);
+}
+
+#[tokio::test]
+async fn messages_of_one_request_after_another_are_counted_together() {
+    let addr = serve(&build(Server::builder().limit_messages("5/1m"))).await;
+    for _ in 0..5 {
+        assert_eq!(call(addr, "/", "", "sum", json!([1, 2])).await["result"], 3);
+    }
+    let refused = call(addr, "/", "", "sum", json!([1, 2])).await;
+    assert_eq!(refused["error"]["data"]["code"], "RESOURCE_EXHAUSTED", "{refused}");
+}
+
+#[tokio::test]
+async fn bodies_that_arrive_slowly_share_what_may_be_on_its_way() {
+    let mut limits = trunkline::Limits::default();
+    limits.session.max_packet = 4096;
+    limits.max_reassembly = 4096;
+    let addr = serve(&build(Server::builder().limits(limits))).await;
+    let head = |len: usize| {
+        format!(
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len}\r\n\r\n"
+        )
+    };
+    let mut slow = TcpStream::connect(addr).await.unwrap();
+    slow.write_all(&[head(4000).as_bytes(), &[b' '; 3000]].concat()).await.unwrap();
+    let answer = loop {
+        // Until the server has read the other's.
+        let answer = post(addr, "application/json", "", &[b' '; 2000]).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(answer.status, 503);
+    assert!(answer.head.contains("retry-after: "), "{}", answer.head);
+    drop(slow);
+    while post(addr, "application/json", "", &[b' '; 2000]).await.status != 200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_whose_name_was_made_to_point_into_a_private_network_is_refused() {
+    let server = build(Server::builder());
+    let status = async |remote: [u8; 4]| {
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"sum","params":[1,2]}"#;
+        let request = Request::post("/").header("content-type", "application/json");
+        let request = request.header("host", "evil.example").header("origin", "http://evil.example");
+        server.post(request.body(body.into()).unwrap(), Some((remote, 7).into())).await.status().as_u16()
+    };
+    for private in [[10, 0, 0, 9], [127, 0, 0, 1], [100, 64, 0, 1], [192, 168, 1, 1]] {
+        assert_eq!(status(private).await, 403, "{private:?}");
+    }
+    assert_eq!(status([203, 0, 113, 1]).await, 200);
+}

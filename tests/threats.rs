@@ -387,6 +387,33 @@ async fn a_flood_of_messages_is_refused_and_then_cut_off() {
     assert!(refused.starts_with("[7,3") && refused.contains("retry_ms"), "{refused}");
 }
 
+/// 14: also of messages that are no calls.
+#[tokio::test]
+async fn a_flood_of_what_cannot_be_refused_is_cut_off() {
+    let addr = serve(&builder().limit_messages("5/1m").build().unwrap()).await;
+    let mut native = Raw::hello(addr, r#"[1,{"v":1}]"#).await;
+    let mut json_rpc = Raw::bare(addr, &[]).await;
+    json_rpc.text("{}").await;
+    assert!(json_rpc.receive().await.unwrap().contains("-32600"));
+    let mut floods = tokio::time::interval(Duration::from_millis(100));
+    let mut ends = (None, None);
+    while ends.0.is_none() || ends.1.is_none() {
+        tokio::select! {
+            end = native.receive(), if ends.0.is_none() => ends.0 = end.err(),
+            end = json_rpc.receive(), if ends.1.is_none() => ends.1 = end.err(),
+            _ = floods.tick() => {
+                if ends.0.is_none() {
+                    native.text("[9,1]\n[9,3]").await;
+                }
+                if ends.1.is_none() {
+                    json_rpc.text("{}").await;
+                }
+            }
+        }
+    }
+    assert!(matches!(ends, (Some(End::Close(4429, _)), Some(End::Close(4429, _)))), "{ends:?}");
+}
+
 /// 15: pings and pongs, asked for or not.
 #[tokio::test]
 async fn a_flood_of_control_frames_closes_1008() {

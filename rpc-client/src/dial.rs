@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
-use trunkline_core::{AwaitWelcome, CloseCode, CloseReason, Link, Packet, Protocol, Subprotocol};
+use trunkline_core::{AwaitWelcome, CloseCode, CloseReason, Escaped, Link, Packet, Protocol, Subprotocol};
 use trunkline_peer::{ConnectionId, ConnectionState, End, PeerInfo, Transport, WebSocket, hang_up, now};
 
 use crate::{builder::ClientBuilder, error::ConnectError, line::Line, socket::Socket};
@@ -197,7 +197,8 @@ fn check(
 ) -> Result<(), ConnectError> {
     let status = StatusCode::from_u16(answer.code.unwrap_or_default()).unwrap_or_default();
     if status != StatusCode::SWITCHING_PROTOCOLS {
-        let text = String::from_utf8_lossy(body.get(..body.len().min(256)).unwrap_or_default()).into_owned();
+        let text = String::from_utf8_lossy(body.get(..body.len().min(256)).unwrap_or_default());
+        let text = Escaped(&text).to_string();
         return Err(ConnectError::Refused { url: String::new(), status, text });
     }
     let header = |name: &str| {

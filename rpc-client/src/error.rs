@@ -51,7 +51,7 @@ pub enum ConnectError {
         url: String,
         /// The status of the answer.
         status: StatusCode,
-        /// The beginning of its text.
+        /// The beginning of its text, with control characters escaped.
         text: String,
     },
     /// The server does not speak WebSocket, or not with the subprotocol that was asked for.

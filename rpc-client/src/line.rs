@@ -205,7 +205,7 @@ impl Observer for Info {
 }
 
 /// A number from 0 to 1.
-fn jitter() -> f64 {
+pub(crate) fn jitter() -> f64 {
     use std::hash::{BuildHasher, RandomState};
 
     f64::from(RandomState::new().hash_one(0_u8) as u32) / f64::from(u32::MAX)

@@ -8,12 +8,13 @@ use trunkline_core::{Code, Error};
 use trunkline_peer::{ConnectionState, causes, now};
 
 use crate::{
-    line::{Line, LoginEnd},
+    line::{Line, LoginEnd, jitter},
     token::FetchToken,
 };
 
-/// How long to wait after a refresh that has failed.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait after a refresh that has failed: twice as long each time, up to the longest, and a random part of that.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Logs in with `token`, by the reserved method of this name.
 pub(crate) async fn log_in(line: &Line, method: &'static str, token: &str) -> Result<(), Error> {
@@ -65,6 +66,7 @@ pub(crate) async fn keep(line: &Line, token: Option<&FetchToken>) {
 
 /// Refreshes the login, and tries again until that cannot help.
 async fn refresh(line: &Line, token: &FetchToken, end: LoginEnd) {
+    let mut pause = PAUSE;
     loop {
         let refreshed = match token.fetch().await {
             Ok(token) => log_in(line, "rpc.refresh", &token).await,
@@ -83,6 +85,9 @@ async fn refresh(line: &Line, token: &FetchToken, end: LoginEnd) {
             }
             return;
         }
-        tokio::time::sleep(error.retry_after().unwrap_or(PAUSE)).await;
+        // Clients that came together do not ask together, and none is late for the end of its login.
+        let wait = error.retry_after().unwrap_or_else(|| pause.mul_f64(0.5 + 0.5 * jitter()));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(wait.min(end.at.saturating_duration_since(now()))).await;
     }
 }

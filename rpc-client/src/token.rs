@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, future::Future, sync::Arc};
 
-use trunkline_peer::BoxFuture;
+use trunkline_peer::{BoxFuture, contained};
 
 /// What fetches a token.
 type Fetch = dyn Fn() -> BoxFuture<Result<String, Box<dyn Error + Send + Sync>>> + Send + Sync;
@@ -17,7 +17,8 @@ pub struct FetchToken {
 
 impl FetchToken {
     pub(crate) async fn fetch(&self) -> Result<String, Box<dyn Error + Send + Sync>> {
-        (self.fetch)().await
+        // Called within the future, so that a panic of the closure is contained as well.
+        contained("token", async { (self.fetch)().await }).await?
     }
 
     pub(crate) fn may_change(&self) -> bool {

@@ -134,9 +134,10 @@ pub trait Host: Any + Send + Sync {
         user
     }
 
-    /// What all connections of `user` share; `None` if nothing of a user is limited.
-    fn load(&self, user: &User) -> Option<Arc<UserLoad>> {
-        let _ = user;
+    /// What `conn` shares with all connections of its user, or, if it is only a request and has none, with the requests of its
+    /// network; `None` if nothing of that is limited.
+    fn load(&self, conn: &Connection) -> Option<Arc<UserLoad>> {
+        let _ = conn;
         None
     }
 
@@ -189,6 +190,9 @@ struct State {
     /// Whose session it is, if the login has expired.
     expired: Option<User>,
     revoked: bool,
+    /// Whether credentials are being judged that were shown on it.
+    is_judged: bool,
+    failed_logins: u32,
     attrs: Attrs,
 }
 
@@ -233,9 +237,9 @@ impl Connection {
         self.lock().user.as_ref().map_or_else(String::new, |user| user.id().to_owned())
     }
 
-    /// What all connections of the user share, if something of that is limited.
+    /// What is shared with other connections, if something of that is limited.
     pub(crate) fn load(&self) -> Option<Arc<UserLoad>> {
-        self.0.host.as_ref()?.load(&self.user()?)
+        self.0.host.as_ref()?.load(self)
     }
 
     /// Whether somebody is logged in.
@@ -277,6 +281,29 @@ impl Connection {
             host.logged_in(self, login);
         }
         Ok(())
+    }
+
+    /// Begins to judge credentials that were shown on this session, of which there is one at a time: guesses are no more for
+    /// being made together. How many have failed; `None` while others are judged.
+    #[doc(hidden)]
+    pub fn begin_login(&self) -> Option<u32> {
+        let mut state = self.lock();
+        let taken = std::mem::replace(&mut state.is_judged, true);
+        (!taken).then_some(state.failed_logins)
+    }
+
+    /// Credentials are judged no longer.
+    #[doc(hidden)]
+    pub fn end_login(&self) {
+        self.lock().is_judged = false;
+    }
+
+    /// Counts a login that has failed; how many that are.
+    #[doc(hidden)]
+    pub fn failed_login(&self) -> u32 {
+        let mut state = self.lock();
+        state.failed_logins = state.failed_logins.saturating_add(1);
+        state.failed_logins
     }
 
     /// Takes the login back: calls in flight are ended with `UNAUTHENTICATED` and the connection is closed with 4403, at
@@ -364,7 +391,9 @@ impl Connection {
     /// What the user claims under `key`, or else what was [set](Self::set); `None` if it is not a `T`.
     pub fn get<T: DeserializeOwned>(&self, key: impl AttrKey<T>) -> Option<T> {
         let name = key.into_name();
-        self.attribute(&name, |value| T::deserialize(value?).ok())
+        // The application's `Deserialize` may ask for something of this connection.
+        let value = self.attribute(&name, |value| value.cloned())?;
+        T::deserialize(value).ok()
     }
 
     /// Whether the user claims something under `key` or something was [set](Self::set).

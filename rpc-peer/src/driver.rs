@@ -456,11 +456,17 @@ impl<T: Transport> Driver<T> {
                 return Err(End { say: false, ..End::told(reason) });
             }
             bytes += packet.len();
-            self.count_before_login(packet.len())?;
+            // A pong is asked for here.
+            if !matches!(packet, Packet::Pong) {
+                self.count_before_login(packet.len())?;
+            }
             if let Some(traffic) = &mut self.traffic {
-                traffic.packet(packet.len());
+                traffic.packet(now, packet.len())?;
             }
             let taken = self.session.handle_packet(now, packet);
+            if let Some(traffic) = &mut self.traffic {
+                traffic.others(now, self.session.take_others())?;
+            }
             events += self.handle_events(cx, now)?;
             if let Err(error) = taken {
                 return self.end_broken(cx, now, error);

@@ -69,6 +69,11 @@ impl Rate {
         Ok(())
     }
 
+    /// How long an empty budget of it takes until it is full.
+    pub(crate) fn refill(self) -> Duration {
+        (self.period.min(LONGEST) / self.limit.max(1)).saturating_mul(self.burst)
+    }
+
     /// The nearest that GCRA can count: at least one, and not more than one a nanosecond.
     fn quota(self) -> Quota {
         let limit = NonZeroU32::new(self.limit).unwrap_or(NonZeroU32::MIN);

@@ -22,8 +22,8 @@ const REASON: Duration = Duration::from_secs(1);
 /// What the side that serves lets a peer do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrafficLimits {
-    /// Calls and notifications: no limit unless set. More are refused with `RESOURCE_EXHAUSTED`, and close with 4429 in the
-    /// end. On one connection; for those of a user together see [`UserLoad`].
+    /// Messages: no limit unless set. Calls beyond it are refused with `RESOURCE_EXHAUSTED`; whoever goes on like that for 5 s is
+    /// closed with 4429, by whatever messages. On one connection; for those of a user together see [`UserLoad`].
     pub messages: Option<Rate>,
     /// Bytes: no limit unless set. The calls in what is beyond are refused like messages.
     pub bytes: Option<Rate>,
@@ -57,6 +57,7 @@ pub struct UserLoad {
     in_flight: AtomicUsize,
     messages: Option<Budget>,
     bytes: Option<Budget>,
+    remembers: Duration,
 }
 
 impl UserLoad {
@@ -68,7 +69,18 @@ impl UserLoad {
             in_flight: AtomicUsize::new(0),
             messages: limits.messages.map(Budget::new),
             bytes: limits.bytes.map(Budget::new),
+            remembers: [limits.messages, limits.bytes]
+                .into_iter()
+                .flatten()
+                .map(Rate::refill)
+                .max()
+                .unwrap_or_default(),
         })
+    }
+
+    /// For how long its rates remember what was done, if nothing more is.
+    pub fn remembers(&self) -> Duration {
+        self.remembers
     }
 
     /// Calls in flight.
@@ -109,14 +121,34 @@ impl Traffic {
         self.user = user;
     }
 
-    /// A packet has come.
-    pub(crate) fn packet(&mut self, len: usize) {
+    /// A packet has come, of which the calls in it are refused if its bytes are too many.
+    ///
+    /// # Errors
+    ///
+    /// If that has gone on for too long.
+    pub(crate) fn packet(&mut self, now: Instant, len: usize) -> Result<(), ProtocolError> {
         let shared = self.user.as_ref().and_then(|user| user.bytes.as_ref());
         if self.bytes.is_none() && shared.is_none() {
-            return;
+            return Ok(());
         }
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.bytes_wait = taken(self.bytes.as_ref(), shared, len).err();
+        if self.bytes_wait.is_some() { self.go_beyond(now) } else { Ok(()) }
+    }
+
+    /// Messages have come that are no calls, which cannot be refused.
+    ///
+    /// # Errors
+    ///
+    /// If there were more than allowed for too long.
+    pub(crate) fn others(&mut self, now: Instant, count: u32) -> Result<(), ProtocolError> {
+        let shared = self.user.as_ref().and_then(|user| user.messages.as_ref());
+        for _ in 0..count {
+            if taken(self.messages.as_ref(), shared, 1).is_err() {
+                return self.go_beyond(now);
+            }
+        }
+        Ok(())
     }
 
     /// A call or a notification has come: why it is refused, if it is.
@@ -133,16 +165,22 @@ impl Traffic {
                 Err(wait) => wait,
             },
         };
+        self.go_beyond(now)?;
+        let error = Error::new(Code::ResourceExhausted, "more messages or bytes than allowed");
+        Ok(Some(error.with_retry_after(wait)))
+    }
+
+    /// More has come than allowed.
+    fn go_beyond(&mut self, now: Instant) -> Result<(), ProtocolError> {
         let since = match self.over {
             Some((since, last)) if now.saturating_duration_since(last) < REASON => since,
             _ => now,
         };
         self.over = Some((since, now));
-        if now.saturating_duration_since(since) >= PATIENCE {
-            return Err(ProtocolError::TooManyMessages);
+        match now.saturating_duration_since(since) >= PATIENCE {
+            true => Err(ProtocolError::TooManyMessages),
+            false => Ok(()),
         }
-        let error = Error::new(Code::ResourceExhausted, "more messages or bytes than allowed");
-        Ok(Some(error.with_retry_after(wait)))
     }
 
     /// Whether another call may run beside `own` of this connection.
@@ -234,13 +272,30 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn bytes_refuse_the_calls_in_them() {
         let mut traffic = Traffic::new(&limits(), None);
-        traffic.packet(900);
+        traffic.packet(now(), 900).unwrap();
         assert_eq!(passed(&mut traffic, 1), 1);
-        traffic.packet(200);
+        traffic.packet(now(), 200).unwrap();
         let refused = traffic.message(now()).unwrap().unwrap();
         assert_eq!(refused.retry_after(), Some(SECOND / 10));
-        traffic.packet(100);
+        traffic.packet(now(), 100).unwrap();
         assert_eq!(passed(&mut traffic, 1), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_call_is_counted_too() {
+        let mut traffic = Traffic::new(&limits(), None);
+        let begin = now();
+        while traffic.others(now(), 1).is_ok() {
+            tokio::time::advance(SECOND / 20).await;
+        }
+        let took = now() - begin;
+        assert!(took >= PATIENCE && took < PATIENCE + 2 * SECOND, "{took:?}");
+        let mut traffic = Traffic::new(&limits(), None);
+        let begin = now();
+        while traffic.packet(now(), 200).is_ok() {
+            tokio::time::advance(SECOND / 20).await;
+        }
+        assert!(now() - begin >= PATIENCE);
     }
 
     #[tokio::test(start_paused = true)]

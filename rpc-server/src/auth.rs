@@ -1,6 +1,13 @@
 //! Who is at the other end: what a client brings, and who judges it.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use serde_json::{Map, Value};
 use trunkline_core::Error;
@@ -13,11 +20,30 @@ pub struct Credentials {
     peer: PeerInfo,
     token: Option<String>,
     extra: Map<String, Value>,
+    shown: Shown,
+}
+
+/// Whether a client has shown something that could have proven who it is, as far as is known by now.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shown(Arc<AtomicBool>);
+
+impl Shown {
+    pub(crate) fn is_an_attempt(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Credentials {
     pub(crate) fn new(peer: PeerInfo, token: Option<String>, extra: Map<String, Value>) -> Self {
-        Self { peer, token, extra }
+        let creds = Self { peer, token, extra, shown: Shown::default() };
+        if creds.token.is_some() || !creds.extra.is_empty() || creds.header("authorization").is_some() {
+            creds.shown.note();
+        }
+        creds
     }
 
     /// The token in the hello, or the one that `rpc.login` or `rpc.refresh` was called with.
@@ -39,10 +65,21 @@ impl Credentials {
         self.extra.get(name)
     }
 
-    /// A header of the HTTP request, such as `authorization`. There are no cookies among them: a browser sends those with
-    /// the requests of every page, so they prove nothing.
+    /// A header of the HTTP request, such as `authorization` or `x-api-key`. There are no cookies among them: a browser sends
+    /// those with the requests of every page, so they prove nothing.
+    ///
+    /// A header that is there and was asked for counts as a credential: if nobody is known by it, a login has failed. What is none,
+    /// such as the name of a tenant, is better read by [`peer`](Self::peer)`().header(..)`.
     pub fn header(&self, name: &str) -> Option<&str> {
-        if name.eq_ignore_ascii_case("cookie") { None } else { self.peer.header(name) }
+        if name.eq_ignore_ascii_case("cookie") {
+            return None;
+        }
+        let value = self.peer.header(name)?;
+        // Whoever judges looks at it, so it may be a credential.
+        if !TELLS_NO_SECRET.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            self.shown.note();
+        }
+        Some(value)
     }
 
     /// The certificate that the client has shown in the TLS handshake, which was verified there: see
@@ -56,9 +93,10 @@ impl Credentials {
         &self.peer
     }
 
-    /// Whether the client has shown something that could have proven who it is.
-    pub(crate) fn is_an_attempt(&self) -> bool {
-        self.token.is_some() || !self.extra.is_empty() || self.header("authorization").is_some()
+    /// Whether the client has shown something that could have proven who it is. Of headers other than `authorization` that is
+    /// known when they were judged.
+    pub(crate) fn shown(&self) -> Shown {
+        self.shown.clone()
     }
 }
 
@@ -70,6 +108,10 @@ impl fmt::Debug for Credentials {
             .finish_non_exhaustive()
     }
 }
+
+/// Headers that every client sends, and that are none's secret.
+const TELLS_NO_SECRET: [&str; 7] =
+    ["user-agent", "origin", "host", "referer", "accept-language", "forwarded", "x-forwarded-for"];
 
 /// Judges credentials: once when a session begins, and again for each `rpc.login` and `rpc.refresh`. A closure does where
 /// there is nothing to keep.

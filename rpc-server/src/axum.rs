@@ -70,14 +70,12 @@ impl Server {
 
     /// What is known of the connection, on which only an upgrade is counted.
     fn line(&self, remote: Option<SocketAddr>, headers: &HeaderMap) -> Line {
-        // Who comes from this machine has come to an address that only this machine has.
-        let local = remote.map(|addr| addr.ip()).filter(|addr| addr.to_canonical().is_loopback());
         let door = match http::wants_upgrade(headers) {
             false => Door::Left,
             true if *self.0.stop.borrow() != Stop::Never => Door::Closing,
             true => self.0.admission.accept(None).map_or_else(Door::Full, Door::Open),
         };
-        Line::new(Ends { remote, local, ..Ends::default() }, door)
+        Line::new(Ends::of_remote(remote), door)
     }
 
     /// Speaks to the peer, once axum has sent the answer.

@@ -216,7 +216,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Runs a closure for each session when it has begun, before any of its calls. It may go on for as long as it likes; calls to
+    /// Runs a closure for each session when it has begun: what it does before it first waits for something has happened before the
+    /// session's first call. It may go on for as long as it likes; calls to
     /// the client can be made from it, and their errors returned: `WorkerClient::new(&conn).scan(jobs).await?`. Several may be
     /// added, as of all hooks; what one fails with is logged, and the session goes on.
     ///

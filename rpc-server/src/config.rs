@@ -238,7 +238,11 @@ impl fmt::Display for Config {
 /// Whether a host is this machine or in a private network, so that its name could be made up (DNS rebinding).
 pub(crate) fn is_private(addr: IpAddr) -> bool {
     match addr.to_canonical() {
-        IpAddr::V4(addr) => addr.is_loopback() || addr.is_private() || addr.is_link_local(),
+        IpAddr::V4(addr) => {
+            // 100.64.0.0/10 is where carriers and VPNs have theirs (RFC 6598).
+            let is_shared = addr.to_bits() >> 22 == u32::from_be_bytes([100, 64, 0, 0]) >> 22;
+            addr.is_loopback() || addr.is_private() || addr.is_link_local() || is_shared
+        }
         IpAddr::V6(addr) => addr.is_loopback() || addr.is_unique_local() || addr.is_unicast_link_local(),
     }
 }

@@ -1,7 +1,8 @@
 //! What the application wants to be told of sessions: closures, run beside the session that they are about.
 //!
 //! The hooks of one session begin in the order in which things happen, and none waits for another to end: `on_connect` may
-//! go on for as long as the session lives. What they fail with, or panic with, is logged and goes no further.
+//! go on for as long as the session lives. What is told before a session's first call has begun by then, since it is polled once
+//! in place. What they fail with, or panic with, is logged and goes no further.
 
 use std::{
     collections::VecDeque,
@@ -152,6 +153,15 @@ async fn run<A>(name: &'static str, conn: &Connection, hook: &Hook<A>, of: A) {
     }
 }
 
+/// When a hook is polled first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// At once: whatever it does before it waits for something has happened before the session's first call.
+    InPlace,
+    /// By a task of its own, because who tells may hold what the hook wants.
+    Soon,
+}
+
 /// The hooks of one session: where it tells what has happened.
 #[derive(Clone)]
 pub(crate) struct SessionHooks {
@@ -170,27 +180,30 @@ impl SessionHooks {
     }
 
     pub(crate) fn connected(&self, conn: &Connection) {
-        self.tell("on_connect", &self.hooks.connect, conn, || conn.clone());
+        self.tell(Begin::InPlace, "on_connect", &self.hooks.connect, conn, || conn.clone());
     }
 
-    pub(crate) fn authenticated(&self, conn: &Connection) {
-        self.tell("on_authenticated", &self.hooks.authenticated, conn, || conn.clone());
+    pub(crate) fn authenticated(&self, begin: Begin, conn: &Connection) {
+        self.tell(begin, "on_authenticated", &self.hooks.authenticated, conn, || conn.clone());
     }
 
     pub(crate) fn disconnected(&self, conn: &Connection, reason: &CloseReason) {
-        self.tell("on_disconnect", &self.hooks.disconnect, conn, || (conn.clone(), reason.clone()));
+        self.tell(Begin::Soon, "on_disconnect", &self.hooks.disconnect, conn, || {
+            (conn.clone(), reason.clone())
+        });
     }
 
     pub(crate) fn link(&self, conn: &Connection, event: LinkEvent) {
-        self.tell("on_link", &self.hooks.link, conn, || (conn.clone(), event));
+        self.tell(Begin::Soon, "on_link", &self.hooks.link, conn, || (conn.clone(), event));
     }
 
     pub(crate) fn failed(&self, conn: &Connection, error: &LinkError) {
-        self.tell("on_error", &self.hooks.error, conn, || (conn.clone(), error.clone()));
+        self.tell(Begin::Soon, "on_error", &self.hooks.error, conn, || (conn.clone(), error.clone()));
     }
 
     fn tell<A: Send + 'static>(
         &self,
+        begin: Begin,
         name: &'static str,
         hooks: &[Hook<A>],
         conn: &Connection,
@@ -198,7 +211,13 @@ impl SessionHooks {
     ) {
         for hook in hooks {
             let (hook, conn, of) = (Arc::clone(hook), conn.clone(), of());
-            self.queue.push(Box::pin(async move { run(name, &conn, &hook, of).await }));
+            let mut running: BoxFuture<()> = Box::pin(async move { run(name, &conn, &hook, of).await });
+            // What waits for something is polled again when the queue has it, with a waker that serves.
+            let has_ended = begin == Begin::InPlace
+                && running.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+            if !has_ended {
+                self.queue.push(running);
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ use trunkline_peer::{PeerCertificate, PeerInfo};
 
 use crate::{
     admission::{Full as NoRoom, Ticket},
+    config::is_private,
     files::Files,
     hosts::BadHost,
     meters,
@@ -58,6 +59,13 @@ pub(crate) enum Door {
 }
 
 impl Ends {
+    /// Those of a connection of which only the other end is known. Who comes from a private network has come to an address that
+    /// only this network has, as far as anybody can tell.
+    pub(crate) fn of_remote(remote: Option<SocketAddr>) -> Self {
+        let local = remote.map(|addr| addr.ip()).filter(|addr| is_private(*addr));
+        Self { remote, local, ..Self::default() }
+    }
+
     /// Where the client is that a request with these headers comes from.
     pub(crate) fn client(&self, server: &Inner, headers: &HeaderMap) -> Option<SocketAddr> {
         Some(server.proxies.client(self.remote?, headers))
@@ -129,7 +137,8 @@ async fn route<B: RequestBody>(
 ) -> (Answer, Option<Upgrade>) {
     #[cfg(feature = "prometheus")]
     if server.metrics_path.as_deref() == Some(request.uri().path()) && request.method() == Method::GET {
-        return (metrics(), None);
+        let checked = check_host(server, request.headers());
+        return (checked.map_or_else(|refusal| refusal.answer(), |()| metrics()), None);
     }
     let is_read =
         matches!(*request.method(), Method::GET | Method::HEAD) && !wants_upgrade(request.headers());

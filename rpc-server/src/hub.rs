@@ -13,14 +13,14 @@ use tokio::sync::Notify;
 use trunkline_core::{CloseCode, CloseReason, Code, Codec, Error, Payload};
 use trunkline_peer::{
     AsHandle, BoxFuture, Broadcast, CallHead, Callee, Cast, Connection, ConnectionId, FromCall, Host,
-    LinkError, LinkEvent, Login, Notification, User, UserLoad,
+    LinkError, LinkEvent, Login, Notification, User, UserLoad, network,
 };
 
 use crate::{
-    hooks::{Hooks, SessionHooks},
+    hooks::{Begin, Hooks, SessionHooks},
     info::Infos,
     meters::{Counted, Standing},
-    users::Users,
+    users::{Users, Whose},
 };
 
 /// The sessions of one server. Cheap to clone, and usable from any task; a method has it injected by naming it.
@@ -50,19 +50,7 @@ struct Sessions {
 struct Session {
     conn: Connection,
     hooks: Option<SessionHooks>,
-    failed_logins: u32,
-    /// Whether credentials are being judged that were shown on it.
-    is_judged: bool,
     counted: Counted,
-}
-
-/// Whether credentials may be judged on a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LoginTurn {
-    /// Others are being judged.
-    Taken,
-    /// They may, after so many that have failed.
-    Failed(u32),
 }
 
 /// How many revocations are remembered for those who are logging in meanwhile.
@@ -125,19 +113,42 @@ impl Hub {
     }
 
     /// Knows `conn` until the result is dropped, and tells the hooks that it is there. Must be called within a runtime.
-    pub(crate) fn register(&self, conn: &Connection, failed_logins: u32) -> Registered {
+    pub(crate) fn register(&self, conn: &Connection) -> Registered {
         let hooks = SessionHooks::new(&self.0.hooks);
         let counted = Counted::new(Standing::Connected);
-        let session =
-            Session { conn: conn.clone(), hooks: hooks.clone(), failed_logins, is_judged: false, counted };
+        let session = Session { conn: conn.clone(), hooks: hooks.clone(), counted };
         self.write().all.insert(conn.id(), session);
         if let Some(hooks) = &hooks {
             hooks.connected(conn);
         }
         if conn.is_authenticated() {
-            self.logged_in(conn, Login::First);
+            self.note_login(conn, Login::First, Begin::InPlace);
         }
         Registered { hub: self.clone(), conn: conn.clone(), hooks, reason: CloseReason::abnormal() }
+    }
+
+    fn note_login(&self, conn: &Connection, login: Login, begin: Begin) {
+        let Some(user) = conn.user() else { return };
+        let mut sessions = self.write();
+        // A session that ended meanwhile must not come back.
+        let Some(session) = sessions.all.get_mut(&conn.id()) else { return };
+        session.counted.set(Standing::Authenticated);
+        let hooks = session.hooks.clone();
+        let ids = sessions.by_user.entry(user.id().to_owned()).or_default();
+        // A renewal adds none.
+        let is_new = !ids.contains(&conn.id());
+        if is_new {
+            ids.push(conn.id());
+        }
+        let allowed = !is_new || self.0.users.allows(ids.len());
+        drop(sessions);
+        if !allowed {
+            conn.as_handle()
+                .close(CloseReason::new(CloseCode::TOO_MANY, "too many connections of this user"));
+        }
+        if let (Login::First, Some(hooks)) = (login, hooks) {
+            hooks.authenticated(begin, conn);
+        }
     }
 
     fn forget(&self, conn: &Connection) {
@@ -163,30 +174,6 @@ impl Hub {
             }
             emptied.await;
         }
-    }
-
-    /// Begins to judge credentials on a session, of which there is one at a time: guesses are no more for being made together.
-    pub(crate) fn begin_login(&self, conn: &Connection) -> LoginTurn {
-        let mut sessions = self.write();
-        let Some(session) = sessions.all.get_mut(&conn.id()) else { return LoginTurn::Failed(0) };
-        match std::mem::replace(&mut session.is_judged, true) {
-            true => LoginTurn::Taken,
-            false => LoginTurn::Failed(session.failed_logins),
-        }
-    }
-
-    pub(crate) fn end_login(&self, conn: &Connection) {
-        if let Some(session) = self.write().all.get_mut(&conn.id()) {
-            session.is_judged = false;
-        }
-    }
-
-    /// Counts a login that has failed on a session; how many that are.
-    pub(crate) fn failed_login(&self, conn: &Connection) -> u32 {
-        let mut sessions = self.write();
-        let Some(session) = sessions.all.get_mut(&conn.id()) else { return 0 };
-        session.failed_logins = session.failed_logins.saturating_add(1);
-        session.failed_logins
     }
 
     /// How many logins were taken back so far.
@@ -236,34 +223,24 @@ impl Host for Hub {
         }
     }
 
-    fn load(&self, user: &User) -> Option<Arc<UserLoad>> {
-        self.0.users.load(user.id())
+    fn load(&self, conn: &Connection) -> Option<Arc<UserLoad>> {
+        match conn.user() {
+            Some(user) => self.0.users.load(Whose::User(user.id().into())),
+            None if conn.peer().has_connection() => None,
+            None => self.0.users.load(Whose::Network(network(conn.remote_addr().ip()))),
+        }
     }
 
     fn logged_in(&self, conn: &Connection, login: Login) {
-        let Some(user) = conn.user() else { return };
-        let mut sessions = self.write();
-        // A session that ended meanwhile must not come back.
-        let Some(session) = sessions.all.get_mut(&conn.id()) else { return };
-        session.counted.set(Standing::Authenticated);
-        let hooks = session.hooks.clone();
-        let ids = sessions.by_user.entry(user.id().to_owned()).or_default();
-        if !ids.contains(&conn.id()) {
-            ids.push(conn.id());
-        }
-        let allowed = self.0.users.allows(ids.len());
-        drop(sessions);
-        if !allowed {
-            conn.as_handle()
-                .close(CloseReason::new(CloseCode::TOO_MANY, "too many connections of this user"));
-        }
-        if let (Login::First, Some(hooks)) = (login, hooks) {
-            hooks.authenticated(conn);
-        }
+        self.note_login(conn, login, Begin::Soon);
     }
 
     fn logged_out(&self, conn: &Connection, user: &User) {
         let mut sessions = self.write();
+        // Somebody may have logged in again meanwhile, of which this must not make the hub forget.
+        if conn.is_authenticated() {
+            return;
+        }
         sessions.forget_user(user.id(), conn.id());
         if let Some(session) = sessions.all.get_mut(&conn.id()) {
             session.counted.set(Standing::Connected);

@@ -11,6 +11,7 @@ mod axum;
 mod builder;
 mod config;
 mod contract;
+mod failures;
 mod files;
 mod hooks;
 mod hosts;

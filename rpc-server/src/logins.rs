@@ -1,13 +1,11 @@
-//! Logging in: who judges, how often somebody may fail, and the reserved methods `rpc.login` and `rpc.refresh`.
+//! Logging in: who judges, and the reserved methods `rpc.login` and `rpc.refresh`.
 //!
 //! The two methods are a service like any other, in front of which every server with an authenticator puts them.
 
 use std::{
-    collections::HashMap,
     fmt,
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-    time::{Duration, Instant, SystemTime},
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, SystemTime},
 };
 
 use serde::{
@@ -15,17 +13,13 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::{Map, Value, json};
-use trunkline_core::{
-    CloseCode, Code, Error, MethodSchema, Never, Outcome, ServiceSchema, TypeSchema, shown,
-};
-use trunkline_peer::{
-    BoxFuture, Connection, ConnectionState, Dispatch, Incoming, PeerInfo, User, causes, contained, network,
-    now,
-};
+use trunkline_core::{CloseCode, Code, Error, MethodSchema, Never, Outcome, ServiceSchema, TypeSchema};
+use trunkline_peer::{BoxFuture, Connection, ConnectionState, Dispatch, Incoming, User, causes, contained};
 
 use crate::{
     auth::{Auth, Credentials},
-    hub::{Hub, LoginTurn},
+    failures::{Failures, Source},
+    hub::Hub,
     lines::Lines,
     meters::{self, Judged},
 };
@@ -79,8 +73,9 @@ impl Logins {
 
     /// Judges credentials; `claimed` is who the client says it is. Whoever shows nothing at all has not failed.
     pub(crate) async fn judge(&self, creds: Credentials, claimed: Option<&str>) -> Result<User, Refused> {
-        let attempt = creds.is_an_attempt();
+        let shown = creds.shown();
         let judged = self.ask(creds, claimed).await;
+        let attempt = shown.is_an_attempt();
         match &judged {
             Ok(_) => meters::judged(Judged::Accepted),
             Err(Refused::Unknown) if !attempt => {}
@@ -92,9 +87,10 @@ impl Logins {
     }
 
     async fn ask(&self, creds: Credentials, claimed: Option<&str>) -> Result<User, Refused> {
-        let (attempt, from) = (creds.is_an_attempt(), Source::of(creds.peer(), claimed));
-        if attempt && let Some(wait) = from.iter().filter_map(|source| self.failures.wait(source)).max() {
-            return Err(Refused::Throttled(wait));
+        let (shown, from) = (creds.shown(), Source::of(creds.peer(), claimed));
+        if let Some(wait) = self.failures.wait(&from) {
+            // Whoever shows nothing that is known as a credential may still show one in a header of the application's.
+            return Err(if shown.is_an_attempt() { Refused::Throttled(wait) } else { Refused::Unknown });
         }
         let auth = Arc::clone(&self.auth.read().unwrap_or_else(PoisonError::into_inner));
         // The closure is called within the future, so that its panic is contained as well.
@@ -102,8 +98,8 @@ impl Logins {
         match judged.and_then(|judged| judged.map_err(|error| unavailable(&error))) {
             Ok(Some(user)) => Ok(user),
             Ok(None) => {
-                if attempt {
-                    from.iter().for_each(|source| self.failures.note(source));
+                if shown.is_an_attempt() {
+                    self.failures.note(&from);
                 }
                 Err(Refused::Unknown)
             }
@@ -129,78 +125,6 @@ impl fmt::Debug for Logins {
     }
 }
 
-/// Whose failures are counted together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Source {
-    Network(IpAddr),
-    /// Whom clients say they are, from wherever they say it.
-    Claimed(Box<str>),
-}
-
-impl Source {
-    fn of(peer: &PeerInfo, claimed: Option<&str>) -> Vec<Self> {
-        let network = peer.remote_addr().map(|addr| Self::Network(network(addr.ip())));
-        let claimed = claimed.filter(|claimed| !claimed.is_empty());
-        network.into_iter().chain(claimed.map(|claimed| Self::Claimed(shown(claimed, 128).into()))).collect()
-    }
-}
-
-/// Failed logins of the last minute, by where they come from.
-#[derive(Debug)]
-struct Failures {
-    per_minute: u32,
-    counted: Mutex<HashMap<Source, Counted>>,
-}
-
-#[derive(Debug)]
-struct Counted {
-    since: Instant,
-    failures: u32,
-}
-
-impl Counted {
-    fn left(&self, now: Instant) -> Duration {
-        MINUTE.saturating_sub(now.saturating_duration_since(self.since))
-    }
-}
-
-const MINUTE: Duration = Duration::from_secs(60);
-/// How many sources are counted at most. Of more at once, none is let off that was counted before.
-const SOURCES: usize = 1 << 16;
-
-impl Failures {
-    fn new(per_minute: u32) -> Self {
-        Self { per_minute, counted: Mutex::default() }
-    }
-
-    /// How long `source` has to wait before the next attempt.
-    fn wait(&self, source: &Source) -> Option<Duration> {
-        let counted = self.lock();
-        let counted = counted.get(source).filter(|counted| counted.failures >= self.per_minute)?;
-        Some(counted.left(now())).filter(|left| !left.is_zero())
-    }
-
-    fn note(&self, source: &Source) {
-        let (now, mut counted) = (now(), self.lock());
-        if counted.len() == counted.capacity() {
-            counted.retain(|_, counted| !counted.left(now).is_zero());
-        }
-        if counted.len() >= SOURCES && !counted.contains_key(source) {
-            return;
-        }
-        let counted = counted.entry(source.clone()).or_insert(Counted { since: now, failures: 0 });
-        if counted.left(now).is_zero() {
-            *counted = Counted { since: now, failures: 0 };
-        }
-        counted.failures = counted.failures.saturating_add(1);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Source, Counted>> {
-        // Nothing that holds this lock can panic half-way through a change.
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// `rpc.login` and `rpc.refresh`.
 pub(crate) struct LoginService {
     logins: Arc<Logins>,
@@ -219,17 +143,13 @@ impl LoginService {
         if self.strict { 1 } else { self.logins.per_connection() }
     }
 
-    fn begin<'a>(&'a self, conn: &'a Connection) -> Result<Judging<'a>, Error> {
-        let failed = match self.hub.begin_login(conn) {
-            LoginTurn::Failed(failed) => failed,
-            LoginTurn::Taken => {
-                let error =
-                    Error::new(Code::ResourceExhausted, "another login of this connection is being judged");
-                return Err(error.with_retry_after(Duration::from_secs(1)));
-            }
-        };
+    fn begin<'a>(&self, conn: &'a Connection) -> Result<Judging<'a>, Error> {
+        let failed = conn.begin_login().ok_or_else(|| {
+            Error::new(Code::ResourceExhausted, "another login of this connection is being judged")
+                .with_retry_after(Duration::from_secs(1))
+        })?;
+        let judging = Judging(conn);
         conn.enter(ConnectionState::Authenticating);
-        let judging = Judging { hub: &self.hub, conn };
         match failed < self.allowed() {
             true => Ok(judging),
             // The connection is being closed.
@@ -259,7 +179,7 @@ impl LoginService {
             }
             Err(Refused::Failed(error)) => Err(error),
             Err(Refused::Unknown) => {
-                if self.hub.failed_login(conn) >= self.allowed() {
+                if conn.failed_login() >= self.allowed() {
                     conn.close(CloseCode::UNAUTHENTICATED.0, "the login has failed");
                 }
                 Err(Error::new(Code::Unauthenticated, "nobody is known by these credentials"))
@@ -269,16 +189,14 @@ impl LoginService {
 }
 
 /// The time while credentials are judged that were shown on a session.
-struct Judging<'a> {
-    hub: &'a Hub,
-    conn: &'a Connection,
-}
+struct Judging<'a>(&'a Connection);
 
 impl Drop for Judging<'_> {
     fn drop(&mut self) {
-        self.hub.end_login(self.conn);
-        if !self.conn.is_authenticated() {
-            self.conn.enter(ConnectionState::Connected);
+        let Self(conn) = self;
+        conn.end_login();
+        if !conn.is_authenticated() {
+            conn.enter(ConnectionState::Connected);
         }
     }
 }

@@ -5,16 +5,16 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts as Head,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 use trunkline_core::{
     CloseCode, CloseReason, Codec, KeepAlive, Link, Protocol, ProtocolError, Role, Session,
 };
-use trunkline_peer::{Connection, Handle, Host, PeerInfo, Services, User, answer_once, now};
+use trunkline_peer::{Connection, Handle, Host, PeerInfo, Reassembly, Services, User, answer_once, now};
 
 use crate::{
     auth::Credentials,
@@ -54,7 +54,7 @@ impl Server {
     /// Dropping the future ends the methods that run.
     pub async fn post(&self, request: Request<Bytes>, addr: Option<SocketAddr>) -> Response<Bytes> {
         let (head, body) = request.into_parts();
-        let ends = Ends { remote: addr, ..Ends::default() };
+        let ends = Ends::of_remote(addr);
         answer(&self.0, &head, http_body_util::Full::new(body), &ends).await
     }
 }
@@ -65,12 +65,7 @@ pub(crate) trait RequestBody: Body<Data: Send, Error: Into<BoxError>> + Send {}
 impl<B: Body<Data: Send, Error: Into<BoxError>> + Send> RequestBody for B {}
 
 /// Answers a request that is no upgrade and no GET, and is on the server's path.
-pub(crate) async fn answer<B: RequestBody>(
-    server: &Arc<Inner>,
-    head: &Parts,
-    body: B,
-    ends: &Ends,
-) -> Answer {
+pub(crate) async fn answer<B: RequestBody>(server: &Arc<Inner>, head: &Head, body: B, ends: &Ends) -> Answer {
     if let Err(refusal) = check_page(server, ends, &head.headers) {
         return refusal.answer();
     }
@@ -86,7 +81,7 @@ pub(crate) async fn answer<B: RequestBody>(
 
 async fn respond<B: RequestBody>(
     server: &Arc<Inner>,
-    head: &Parts,
+    head: &Head,
     body: B,
     ends: &Ends,
 ) -> Result<Answer, Answer> {
@@ -160,12 +155,12 @@ async fn identify(server: &Inner, peer: PeerInfo) -> Result<Caller, Answer> {
     let revocations = server.hub.revocations();
     let Some(logins) = &server.logins else { return Ok(Caller { peer, user: None, revocations }) };
     let credentials = Credentials::new(peer.clone(), None, serde_json::Map::new());
-    let has_tried = credentials.is_an_attempt();
+    let shown = credentials.shown();
     let judged =
         tokio::time::timeout(server.config.limits.login_timeout, logins.judge(credentials, None)).await;
     let user = match judged {
         Ok(Ok(user)) => Some(user),
-        Ok(Err(Refused::Unknown)) if has_tried && server.router.closes_unauthenticated() => {
+        Ok(Err(Refused::Unknown)) if shown.is_an_attempt() && server.router.closes_unauthenticated() => {
             return Err(unauthorized("nobody is known by these credentials"));
         }
         Ok(Err(Refused::Unknown)) => None,
@@ -189,12 +184,63 @@ async fn collect<B: RequestBody>(server: &Inner, caller: &Caller, body: B) -> Re
     if body.size_hint().lower() > max as u64 {
         return Err(too_large());
     }
-    match tokio::time::timeout(server.config.limits.message_timeout, Limited::new(body, max).collect()).await
-    {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+    let mut body = std::pin::pin!(Limited::new(body, max));
+    let mut parts = Parts::of(server.socket_limits.reassembly.as_deref());
+    let arrived = tokio::time::timeout(server.config.limits.message_timeout, async {
+        while let Some(frame) = body.frame().await {
+            let part = frame?.into_data().map(|mut data| data.copy_to_bytes(data.remaining()));
+            if !part.map_or(true, |part| parts.push(part)) {
+                return Ok(false);
+            }
+        }
+        Ok::<_, BoxError>(true)
+    });
+    match arrived.await {
+        Ok(Ok(true)) => Ok(parts.join()),
+        Ok(Ok(false)) => Err(unavailable("too much is arriving at the moment", Duration::from_secs(1))),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(text(StatusCode::BAD_REQUEST, "the body broke off")),
         Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "the body took too long")),
+    }
+}
+
+/// A body that has not arrived whole, which counts beside all messages that have not.
+struct Parts<'a> {
+    total: Option<&'a Reassembly>,
+    parts: Vec<Bytes>,
+    len: usize,
+}
+
+impl<'a> Parts<'a> {
+    fn of(total: Option<&'a Reassembly>) -> Self {
+        Self { total, parts: Vec::new(), len: 0 }
+    }
+
+    /// Adds a part; whether there is room for it.
+    fn push(&mut self, part: Bytes) -> bool {
+        let len = self.len + part.len();
+        let fits = self.total.is_none_or(|total| total.resize(self.len, len));
+        if fits {
+            self.len = len;
+            self.parts.push(part);
+        }
+        fits
+    }
+
+    /// The whole body; of a single part there is no copy.
+    fn join(mut self) -> Bytes {
+        match self.parts.as_mut_slice() {
+            [one] => std::mem::take(one),
+            parts => parts.concat().into(),
+        }
+    }
+}
+
+impl Drop for Parts<'_> {
+    fn drop(&mut self) {
+        if let Some(total) = self.total {
+            total.resize(self.len, 0);
+        }
     }
 }
 
@@ -218,7 +264,6 @@ async fn exchange(server: &Arc<Inner>, media: Media, caller: Caller, body: Bytes
     let attached = session.attach(link);
     let handle = Handle::connected(protocol.codec(), server.config.limits.session.call_timeout);
     let host: Arc<dyn Host> = Arc::new(server.hub.clone());
-    let name = user.as_ref().map(|user| user.id().to_owned());
     let connection = Connection::new(server.hub.next_id(), peer, handle.clone(), user, Some(host));
     let services = Services {
         router: Arc::clone(&server.router),
@@ -233,7 +278,9 @@ async fn exchange(server: &Arc<Inner>, media: Media, caller: Caller, body: Bytes
         tokio::select! {
             answered = &mut answering => break answered,
             () = check => {
-                if name.as_deref().is_some_and(|user| server.hub.was_revoked(user, revocations)) {
+                // Who has logged in by one of these calls was not known when it began.
+                let user = connection.user();
+                if user.is_some_and(|user| server.hub.was_revoked(user.id(), revocations)) {
                     connection.revoke();
                 }
             }

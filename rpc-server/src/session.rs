@@ -190,7 +190,7 @@ async fn opening<T: Transport>(
 async fn judge_early(server: &Inner, arrival: &Arrival) -> Result<Option<Judged>, CloseReason> {
     let credentials = Credentials::new(arrival.peer.clone(), None, Map::new());
     match &server.logins {
-        Some(logins) if arrival.user.is_none() && credentials.is_an_attempt() => {
+        Some(logins) if arrival.user.is_none() && credentials.shown().is_an_attempt() => {
             judge_credentials(server, logins, credentials, None).await.map(Some)
         }
         _ => Ok(None),
@@ -222,8 +222,10 @@ async fn judge_credentials(
     claimed: Option<&str>,
 ) -> Result<Judged, CloseReason> {
     let revocations = server.hub.revocations();
-    let has_tried = credentials.is_an_attempt();
-    match logins.judge(credentials, claimed).await {
+    let shown = credentials.shown();
+    let judged = logins.judge(credentials, claimed).await;
+    let has_tried = shown.is_an_attempt();
+    match judged {
         Ok(user) => Ok(Judged { user: Some(user), has_failed: false, revocations }),
         Err(Refused::Unknown)
             if has_tried && (server.router.closes_unauthenticated() || logins.per_connection() == 1) =>
@@ -255,7 +257,10 @@ pub(crate) struct Started<T> {
 impl<T: Transport> Started<T> {
     /// Drives the session until it ends, which is at once if by now it is `too_late` to begin.
     pub(crate) async fn run(self, too_late: impl FnOnce() -> Option<CloseReason>) -> CloseReason {
-        let registered = self.hub.register(&self.conn, u32::from(self.has_failed));
+        if self.has_failed {
+            self.conn.failed_login();
+        }
+        let registered = self.hub.register(&self.conn);
         // Asked when the hub knows the session: whoever stops the server or takes logins back either finds it there or was
         // here before.
         if let Some(reason) = too_late() {

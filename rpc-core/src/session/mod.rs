@@ -132,6 +132,8 @@ pub struct Session {
     /// How many bytes of values may still be answered with.
     answers_left: usize,
     events: VecDeque<Queued>,
+    /// Messages that came and are no requests, since they were last asked for.
+    others: u32,
     /// The latest time that the session was told.
     now: Option<Instant>,
 }
@@ -154,6 +156,7 @@ impl Session {
             documents: matches!(protocol, Protocol::JsonRpc).then(Box::default),
             answers_left: usize::MAX,
             events: VecDeque::new(),
+            others: 0,
             now: None,
         }
     }
@@ -676,6 +679,11 @@ impl Session {
         self.link.as_mut()?.take_round_trip()
     }
 
+    /// How many messages have come since this was last asked that are no requests: answers, cancels, pings, what is not valid.
+    pub fn take_others(&mut self) -> u32 {
+        std::mem::take(&mut self.others)
+    }
+
     /// Requests and notifications of the peer that were taken and have not ended.
     pub fn in_flight(&self) -> usize {
         self.incoming.len()
@@ -735,6 +743,7 @@ impl Session {
             self.finish_run(run.take(), frames.body());
             if let Some(frame) = frames.cut_out(place) {
                 let message = self.protocol.decode(frame)?;
+                self.others = self.others.saturating_add(u32::from(!matches!(message, Message::Request(_))));
                 self.handle_message(message)?;
             }
         }
@@ -761,6 +770,9 @@ impl Session {
                 self.finish_run(run.take(), frames.body());
                 self.fail_inflow(id, Error::new(Code::Unimplemented, what));
             }
+        } else {
+            // What belongs to a stream is within its credit.
+            self.others = self.others.saturating_add(1);
         }
         Ok(())
     }
@@ -818,7 +830,10 @@ impl Session {
     fn handle_document(&mut self, body: &Bytes) {
         match jsonrpc::decode(body, self.config.max_batch) {
             Document::Single(entry) => self.handle_entry(entry, None),
-            Document::Broken(broken) => self.push_document(|body| jsonrpc::encode_broken(broken, body)),
+            Document::Broken(broken) => {
+                self.others = self.others.saturating_add(1);
+                self.push_document(|body| jsonrpc::encode_broken(broken, body));
+            }
             Document::Batch(entries) => {
                 let ids = || entries.iter().filter_map(Entry::answered_under);
                 let batch = match ids().count() {
@@ -843,6 +858,7 @@ impl Session {
     }
 
     fn handle_entry(&mut self, entry: Entry, batch: Option<BatchKey>) {
+        self.others = self.others.saturating_add(u32::from(!matches!(entry, Entry::Request(..))));
         match entry {
             Entry::Request(id, mut request) => {
                 let documents = self.documents.as_mut();

@@ -61,6 +61,16 @@ impl Reassembly {
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
+
+    /// Makes a part of it that was `from` bytes large `to` bytes large; whether there is room.
+    pub fn resize(&self, from: usize, to: usize) -> bool {
+        if to <= from {
+            self.used.fetch_sub(from - to, Ordering::Relaxed);
+            return true;
+        }
+        let fits = |used: usize| used.checked_add(to - from).filter(|used| *used <= self.max);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
 }
 
 /// One connection's part of it.
@@ -71,18 +81,11 @@ impl Share {
     /// Makes the part `len` bytes large; whether there is room.
     pub(super) fn resize(&mut self, total: Option<&Arc<Reassembly>>, len: usize) -> bool {
         let Some(total) = total else { return true };
-        if len <= self.0 {
-            total.used.fetch_sub(self.0 - len, Ordering::Relaxed);
-            self.0 = len;
-            return true;
-        }
-        let more = len - self.0;
-        let fits = |used: usize| used.checked_add(more).filter(|used| *used <= total.max);
-        let taken = total.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
-        if taken {
+        let fits = total.resize(self.0, len);
+        if fits {
             self.0 = len;
         }
-        taken
+        fits
     }
 
     pub(super) fn is_empty(&self) -> bool {
