@@ -15,11 +15,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures_util::stream;
 use tracing_subscriber::{field::MakeExt, fmt::format::debug_fn};
 
 use trunkline::{
-    Attr, Code, Config, Connection, Credentials, Error, Hub, Result, ResultExt, Server, User, Value, attr,
-    data, json, service,
+    Attr, Code, Config, Connection, Credentials, Error, Hub, Result, ResultExt, Server, Stream, User, Value,
+    attr, data, json, service,
 };
 
 const ADMIN: Attr<bool> = attr("admin");
@@ -44,6 +45,9 @@ pub trait Conformance {
 
     /// A text of `n` bytes.
     async fn blob(&self, n: usize) -> Result<String>;
+
+    /// Texts of so many bytes, one every so many milliseconds: `n` of them, or without end if that is 0.
+    fn ticks(&self, n: u64, every_ms: u64, bytes: usize) -> impl Stream<Item = Result<String>> + Send;
 
     /// Fails in the way that is asked for: `typed`, `untyped` or `panic`.
     async fn fail(&self, how: String) -> Result<Value, Failed>;
@@ -80,6 +84,8 @@ pub struct Stats {
     pub pending: usize,
     /// Methods that run, the one that tells this not counted.
     pub in_flight: u64,
+    /// Streams that run; they count as methods as well.
+    pub streams: u64,
     /// Bytes that wait to be sent, on all connections.
     pub queued_bytes: usize,
     pub handlers_started: u64,
@@ -99,6 +105,26 @@ struct Counts {
     started: AtomicU64,
     ended: AtomicU64,
     panics: AtomicU64,
+    streams: AtomicU64,
+}
+
+/// A stream that is running.
+struct Ticking {
+    counts: Arc<Counts>,
+    _running: Running,
+}
+
+impl Ticking {
+    fn new(counts: &Arc<Counts>) -> Self {
+        counts.streams.fetch_add(1, Ordering::SeqCst);
+        Self { counts: Arc::clone(counts), _running: Running::new(counts) }
+    }
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.counts.streams.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A handler that is running.
@@ -153,6 +179,22 @@ impl Conformance for App {
         Ok("x".repeat(n))
     }
 
+    fn ticks(&self, n: u64, every_ms: u64, bytes: usize) -> impl Stream<Item = Result<String>> + Send {
+        let ticking = Ticking::new(&self.counts);
+        stream::unfold((0, ticking), move |(sent, ticking)| async move {
+            if n > 0 && sent == n {
+                return None;
+            }
+            if bytes > 64 << 20 {
+                return Some((Err(Error::new(Code::OutOfRange, "at most 64 MiB")), (n.max(1), ticking)));
+            }
+            if every_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(every_ms)).await;
+            }
+            Some((Ok("x".repeat(bytes)), (sent + 1, ticking)))
+        })
+    }
+
     async fn fail(&self, how: String) -> Result<Value, Failed> {
         let _running = Running::new(&self.counts);
         match how.as_str() {
@@ -182,6 +224,7 @@ impl Conformance for App {
             connections: hub.connections().len(),
             pending: hub.pending(),
             in_flight: started - ended,
+            streams: self.counts.streams.load(Ordering::SeqCst),
             queued_bytes: hub.connections().iter().map(Connection::queued_bytes).sum(),
             handlers_started: started,
             handlers_ended: ended,

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use trunkline::{
     __private::{
         Answers, BoxFuture, CallOf, Callee, CalleeKind, Direct, Dispatch, FromCall, Handle, Incoming,
-        MethodSchema, Outcome, ParamSchema, ParamsWriter, Service, ServiceSchema,
+        MethodSchema, Outcome, ParamSchema, ParamsWriter, Service, ServiceSchema, StreamOf,
     },
-    CallError, Client, Code, Error, Guard, Result, Server, User, is,
+    CallError, Client, Code, Error, Guard, Result, Server, Stream, Streaming, User, is,
 };
 
 use crate::peer_services::{connections, some_connection};
@@ -24,6 +25,8 @@ trait Greeter: Send + Sync + 'static {
     fn secret(&self) -> impl Future<Output = String> + Send;
 
     fn wave(&self, name: String) -> impl Future<Output = ()> + Send;
+
+    fn greetings(&self, names: Streaming<String>) -> impl Stream<Item = Result<String>> + Send;
 }
 
 struct GreeterServer<T> {
@@ -73,6 +76,15 @@ impl<T: Greeter> Dispatch for GreeterServer<T> {
                 self.service.wave(name).await;
                 call.reply(())
             }),
+            3 => Box::pin(async move {
+                let mut params = call.params()?;
+                let names = params.next_stream();
+                params.end()?;
+                let names = call.upload::<String>(names)?;
+                call.release();
+                let stream = self.service.greetings(names);
+                call.stream::<Result<String>, _>(stream).await
+            }),
             _ => call.unimplemented(),
         }
     }
@@ -106,6 +118,16 @@ impl<K: CalleeKind> GreeterClient<K> {
         let handle = self.callee.handle();
         let params = handle.params(0);
         Handle::call::<String>(handle, <GreeterClient as Service>::SCHEMA, 1, params)
+    }
+
+    fn greetings(&self, names: Streaming<String>) -> StreamOf<Result<String>>
+    where
+        K: Answers,
+    {
+        let handle = self.callee.handle();
+        let mut params = handle.params_with_uploads(1);
+        params.upload::<String>(names);
+        Handle::stream::<Result<String>>(handle, <GreeterClient as Service>::SCHEMA, 3, params)
     }
 
     /// A method without an answer can also be called over an audience, whose receivers speak several codecs.
@@ -191,6 +213,27 @@ impl Service for GreeterClient {
                 requires: None,
                 returns: || (TypeSchema::of::<()>(), TypeSchema::of::<Never>()),
             },
+            MethodSchema {
+                name: "greetings",
+                wire: &["greetings"],
+                docs: "",
+                deprecated: None,
+                params: &[ParamSchema {
+                    name: "names",
+                    has_default: false,
+                    stream: true,
+                    ty: || TypeSchema::of::<String>(),
+                }],
+                body: false,
+                public: false,
+                idempotent: false,
+                oneway: false,
+                stream: true,
+                timeout: None,
+                rate_limit: None,
+                requires: None,
+                returns: || (TypeSchema::of::<String>(), TypeSchema::of::<Never>()),
+            },
         ],
     );
 }
@@ -213,6 +256,10 @@ impl Greeter for Polite {
 
     async fn wave(&self, name: String) {
         self.0.send(name).unwrap();
+    }
+
+    fn greetings(&self, names: Streaming<String>) -> impl Stream<Item = Result<String>> + Send {
+        names.map(|name| name.map(|name| format!("hello {name}")))
     }
 }
 
@@ -282,4 +329,13 @@ async fn a_client_is_served_by_hand_as_well_and_an_audience_hears() {
     assert_eq!(told.recv().await.unwrap(), "one");
     assert_eq!(GreeterClient::new(&hub.everyone()).wave("all").await.unwrap(), 2);
     assert_eq!([told.recv().await.unwrap(), told.recv().await.unwrap()], ["all", "all"]);
+}
+
+#[tokio::test]
+async fn streams_by_hand_go_both_ways() {
+    let client = Client::over(server().in_memory()).await.unwrap();
+    let names = Streaming::new(stream::iter(["ada", "bob"].map(str::to_owned)));
+    let greetings: Vec<String> =
+        GreeterClient::new(&client).greetings(names).map(|greeting| greeting.unwrap()).collect().await;
+    assert_eq!(greetings, ["hello ada", "hello bob"]);
 }

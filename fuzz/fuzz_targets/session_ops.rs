@@ -3,15 +3,15 @@
 #![no_main]
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use trunkline_core::{
-    CallKey, Codec, Error, Event, Goaway, Packet, Payload, RequestHead, RequestId, Role, Session,
-    SessionConfig,
+    CallKey, Codec, Error, Event, Expects, Goaway, Inflow, Packet, Payload, RequestHead, RequestId, Role,
+    Session, SessionConfig,
 };
 
 #[derive(Debug, Arbitrary)]
@@ -33,6 +33,11 @@ enum Side {
 enum Op {
     Call { size: u16, timeout: Option<u16>, told: bool },
     Notify { size: u16 },
+    Stream { gives: bool, uploads: u8 },
+    Items { nth: u8, count: u8, size: u16 },
+    EndUpload { nth: u8 },
+    Consume { nth: u8 },
+    Leave { nth: u8 },
     Cancel { nth: u8 },
     Answer { nth: u8, size: u16 },
     Transmit { packets: u8 },
@@ -53,6 +58,11 @@ struct End {
     role: Role,
     waiting: BTreeSet<CallKey>,
     working: BTreeSet<RequestId>,
+    /// Streams that are produced here: those of calls, and uploads.
+    giving: BTreeSet<RequestId>,
+    uploads: BTreeSet<RequestId>,
+    /// Streams that are consumed here, with what was not reported as taken.
+    unread: HashMap<Inflow, (u64, u64)>,
     last_id: u64,
     /// Packets on their way to this end.
     inbox: VecDeque<Packet>,
@@ -66,6 +76,9 @@ impl End {
             role,
             waiting: BTreeSet::new(),
             working: BTreeSet::new(),
+            giving: BTreeSet::new(),
+            uploads: BTreeSet::new(),
+            unread: HashMap::new(),
             last_id: 0,
             inbox: VecDeque::new(),
         }
@@ -75,12 +88,55 @@ impl End {
         for _ in 0..number {
             let Some(event) = self.session.poll_event() else { return };
             match event {
-                Event::Answered(key, _) => assert!(self.waiting.remove(&key), "{key:?} is not waited for"),
-                Event::Cancelled(id) => assert!(self.working.remove(&id), "{id} is not worked on"),
+                Event::Answered(key, _) => {
+                    assert!(self.waiting.remove(&key), "{key:?} is not waited for");
+                    self.unread.remove(&Inflow::Call(key));
+                }
+                // Of an upload from here, if the id is.
+                Event::Cancelled(id)
+                    if (id.0 % 2 == 1) == (self.role == Role::Client) && !id.is_notification() =>
+                {
+                    self.uploads.remove(&id);
+                }
+                Event::Cancelled(id) => {
+                    assert!(self.working.remove(&id), "{id} is not worked on");
+                    self.giving.remove(&id);
+                }
+                Event::Opened(key, ids) => {
+                    assert!(self.waiting.contains(&key), "{key:?} is not waited for");
+                    self.uploads.extend(ids);
+                }
+                Event::Items(stream, mut items) => {
+                    if let Inflow::Call(key) = stream {
+                        assert!(self.waiting.contains(&key), "{key:?} is not waited for");
+                    }
+                    let unread = self.unread.entry(stream).or_default();
+                    while let Some((bytes, item)) = items.take::<String>() {
+                        item.expect("a string");
+                        *unread = (unread.0 + 1, unread.1 + bytes);
+                    }
+                    assert!(unread.0 <= self.config.stream_items.into(), "{stream:?} is ahead of its reader");
+                }
+                Event::Ended(id, _) => drop(self.unread.remove(&Inflow::Upload(id))),
                 Event::Request(request) => {
                     if let Some(id) = request.id {
                         assert!(id.0 > self.last_id && (id.0 % 2 == 1) == (self.role == Role::Server));
                         self.last_id = id.0;
+                        let sent = request.head.as_ref().map(|head| head.streams.clone()).unwrap_or_default();
+                        self.last_id = sent.last().and_then(|id| id.as_u64()).unwrap_or(id.0);
+                        let gives = request.method() == "gives";
+                        if gives && !self.session.has_room_for_stream(&request) {
+                            let refusal = self.session.streams_refusal();
+                            self.session.answer(id, Err(refusal.into()));
+                            continue;
+                        }
+                        if gives {
+                            let (asked, len) = (request.timeout(), request.params_len());
+                            self.session.take_streaming(now, id, true, None, asked, len);
+                            assert!(self.working.insert(id), "{id} is worked on");
+                            self.giving.insert(id);
+                            continue;
+                        }
                     }
                     if self.session.has_room_for(&request) {
                         let (asked, len) = (request.timeout(), request.params_len());
@@ -100,6 +156,8 @@ impl End {
         self.inbox.clear();
         self.session.detach();
         self.events(now, usize::MAX);
+        self.giving.clear();
+        self.unread.retain(|stream, _| matches!(stream, Inflow::Call(_)));
     }
 
     fn end(&mut self, now: Instant) {
@@ -122,6 +180,9 @@ fuzz_target!(|script: Script| {
     let mut now = Instant::now();
     let config = |max_in_flight: u8| SessionConfig {
         max_in_flight: u32::from(max_in_flight % 8) + 1,
+        max_streams: u32::from(max_in_flight / 8 % 8) + 1,
+        stream_items: u32::from(max_in_flight / 64) * 5 + 1,
+        stream_bytes: 4000,
         max_packet: if script.small_packets { 2048 } else { 1 << 20 },
         outbound_mark: if script.small_marks { 1000 } else { 256 << 10 },
         max_outbound: if script.small_marks { 4000 } else { 1 << 20 },
@@ -157,13 +218,60 @@ fuzz_target!(|script: Script| {
                 let nth = usize::from(nth) % end.waiting.len().max(1);
                 if let Some(key) = end.waiting.iter().nth(nth).copied() {
                     end.waiting.remove(&key);
+                    end.unread.remove(&Inflow::Call(key));
                     end.session.cancel(now, key);
+                }
+            }
+            Op::Stream { gives, uploads } => {
+                let expects = Expects { stream: gives, uploads: u32::from(uploads % 4) };
+                let method = if gives { "gives" } else { "takes" };
+                let params = params(codec, 0);
+                if let Ok(key) = end.session.request_streaming(now, method, None, params, None, expects) {
+                    assert!(end.waiting.insert(key), "{key:?} is taken");
+                }
+            }
+            Op::Items { nth, count, size } => {
+                let streams: Vec<RequestId> = end.giving.iter().chain(&end.uploads).copied().collect();
+                if let Some(id) = streams.get(usize::from(nth) % streams.len().max(1)) {
+                    let (mut batch, (mut items, mut bytes)) = (end.session.batch(*id), end.session.room(*id));
+                    let text = "x".repeat(usize::from(size) % 3000);
+                    for _ in 0..count {
+                        if items == 0 || bytes == 0 {
+                            break;
+                        }
+                        let Ok(len) = batch.push(&text) else { break };
+                        (items, bytes) = (items - 1, bytes.saturating_sub(len));
+                    }
+                    end.session.send_items(&mut batch);
+                }
+            }
+            Op::EndUpload { nth } => {
+                let nth = usize::from(nth) % end.uploads.len().max(1);
+                if let Some(id) = end.uploads.iter().nth(nth).copied() {
+                    end.uploads.remove(&id);
+                    end.session.end_upload(id, Ok(Payload::null(codec)));
+                }
+            }
+            Op::Consume { nth } => {
+                let nth = usize::from(nth) % end.unread.len().max(1);
+                if let Some((stream, unread)) = end.unread.iter_mut().nth(nth) {
+                    let (items, bytes) = std::mem::take(unread);
+                    end.session.consume(*stream, items, bytes);
+                }
+            }
+            Op::Leave { nth } => {
+                let uploads = end.unread.keys().filter(|stream| matches!(stream, Inflow::Upload(_)));
+                let uploads: Vec<Inflow> = uploads.copied().collect();
+                if let Some(Inflow::Upload(id)) = uploads.get(usize::from(nth) % uploads.len().max(1)) {
+                    end.unread.remove(&Inflow::Upload(*id));
+                    end.session.leave_upload(*id);
                 }
             }
             Op::Answer { nth, size } => {
                 let nth = usize::from(nth) % end.working.len().max(1);
                 if let Some(id) = end.working.iter().nth(nth).copied() {
                     end.working.remove(&id);
+                    end.giving.remove(&id);
                     end.session.answer_taken(id, Ok(params(codec, size)));
                 }
             }

@@ -70,9 +70,20 @@ use crate::{
 ///   was left out, as TypeScript and untyped clients may, and an `Option` that was left out is `None`.
 /// - The **body** is all params as one value: `#[body] order: Order`. There can be no param beside it.
 ///
+/// # Streams
+///
+/// A method gives a stream if it returns `impl Stream<Item = T>`, `BoxStream<T>`, or a `Result` of one of these; `T` may itself be a
+/// `Result`, whose error ends the stream. The client's function gives a `Subscription`, which asks for the stream when it is first polled.
+/// An argument of the type `Streaming<T>` is a stream that the caller sends while the method runs.
+///
+/// ```text
+/// fn summarise(&self, room: String) -> impl Stream<Item = Result<String, ChatError>>;
+/// async fn store(&self, name: String, lines: Streaming<String>) -> Result<u64>;
+/// ```
+///
 /// # What it refuses
 ///
-/// Whatever cannot be called from afar: generics, references, `impl Trait`, associated items, and receivers other than
+/// Whatever cannot be called from afar: generics, references, `impl Trait` other than a stream, associated items, and receivers other than
 /// `&self`. Each mistake is reported at its token together with all others, and the trait itself stays there.
 #[proc_macro_attribute]
 pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -9,3 +9,4 @@ mod limits;
 mod links;
 mod losses;
 mod pair;
+mod streams;
