@@ -21,6 +21,8 @@ pub(super) struct Timing {
 
 impl Timing {
     pub(super) const FULL: Self = Self { warmup_ms: 500, measure_ms: 2_000 };
+    /// Just connects.
+    pub(super) const NONE: Self = Self { warmup_ms: 0, measure_ms: 1 };
     pub(super) const QUICK: Self = Self { warmup_ms: 200, measure_ms: 500 };
 }
 

@@ -1,7 +1,8 @@
 //! Counts system calls per call, in runs of their own since tracing slows a process down.
 //!
 //! Both processes run under `perf stat` or, where that is not permitted, under `strace -c`, from first to
-//! last; the few system calls of starting up vanish among tens of thousands of calls.
+//! last; the few system calls of starting up vanish among tens of thousands of calls. Those of opening a thousand connections do
+//! not, so a run that only opens them is taken off.
 
 use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
@@ -13,13 +14,13 @@ use serde::Serialize;
 use super::process::{Pair, Timing};
 use crate::client::Calls;
 use crate::subjects::Subject;
-use crate::workload::Workload;
+use crate::workload::{Kind, Workload};
 
 /// The workloads whose system calls are counted: those with a target.
 pub(super) const WORKLOADS: [Workload; 4] =
     [Workload::Seq, Workload::C64, Workload::Stream, Workload::Fan1000];
 
-/// System calls per call.
+/// System calls, in all or per call.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Syscalls {
     pub(super) sends: f64,
@@ -27,7 +28,7 @@ pub(super) struct Syscalls {
     pub(super) waits: f64,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct BothSides {
     pub(super) server: Syscalls,
     pub(super) client: Syscalls,
@@ -39,14 +40,39 @@ pub(super) fn count(
     workload: Workload,
     timing: Timing,
 ) -> Result<BothSides> {
+    let (all, calls) = count_all(tracer, subject, workload, timing)?;
+    let (opening, early) = match workload.kind() {
+        Kind::Fan(_) => count_all(tracer, subject, workload, Timing::NONE)?,
+        _ => Default::default(),
+    };
+    let calls = calls.saturating_sub(early).max(1) as f64;
+    let per_call = |all: Syscalls, opening: Syscalls| Syscalls {
+        sends: (all.sends - opening.sends) / calls,
+        receives: (all.receives - opening.receives) / calls,
+        waits: (all.waits - opening.waits) / calls,
+    };
+    Ok(BothSides {
+        server: per_call(all.server, opening.server),
+        client: per_call(all.client, opening.client),
+    })
+}
+
+/// How many system calls a run takes, and how many calls it makes.
+fn count_all(
+    tracer: &Tracer,
+    subject: Subject,
+    workload: Workload,
+    timing: Timing,
+) -> Result<(BothSides, u64)> {
     let tracing = Tracing::new(*tracer);
     let pair = Pair::start(subject, Some(&tracing))?;
     let calls: Calls = pair.load(workload, timing)?;
     drop(pair);
-    Ok(BothSides {
-        server: tracer.parse(&fs::read_to_string(&tracing.server)?, calls.calls_in_all),
-        client: tracer.parse(&fs::read_to_string(&tracing.client)?, calls.calls_in_all),
-    })
+    let both = BothSides {
+        server: tracer.parse(&fs::read_to_string(&tracing.server)?),
+        client: tracer.parse(&fs::read_to_string(&tracing.client)?),
+    };
+    Ok((both, calls.calls_in_all))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +92,7 @@ impl Tracer {
         let mut command = tracing.server_command()?;
         let status = command.arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status()?;
         let report = fs::read_to_string(&tracing.server)?;
-        Ok(status.success() && self.parse(&report, 1).sends > 0.0)
+        Ok(status.success() && self.parse(&report).sends > 0.0)
     }
 
     fn command(self, output: &PathBuf) -> Result<Command> {
@@ -86,14 +112,14 @@ impl Tracer {
         Ok(command)
     }
 
-    fn parse(self, report: &str, calls: u64) -> Syscalls {
+    fn parse(self, report: &str) -> Syscalls {
         let mut result = Syscalls::default();
         for (count, name) in report.lines().filter_map(|line| self.parse_line(line)) {
             let kind = ALL.iter().find(|(_, names)| names.contains(&name));
             match kind.map(|(kind, _)| kind) {
-                Some(Kind::Send) => result.sends += count / calls as f64,
-                Some(Kind::Receive) => result.receives += count / calls as f64,
-                Some(Kind::Wait) => result.waits += count / calls as f64,
+                Some(Call::Send) => result.sends += count,
+                Some(Call::Receive) => result.receives += count,
+                Some(Call::Wait) => result.waits += count,
                 None => {}
             }
         }
@@ -143,17 +169,17 @@ impl Drop for Tracing {
     }
 }
 
-enum Kind {
+enum Call {
     Send,
     Receive,
     Wait,
 }
 
 const EVENT: &str = "syscalls:sys_enter_";
-const ALL: [(Kind, &[&str]); 3] = [
-    (Kind::Send, &["sendto", "sendmsg", "sendmmsg", "write", "writev"]),
-    (Kind::Receive, &["recvfrom", "recvmsg", "recvmmsg", "read", "readv"]),
-    (Kind::Wait, &["epoll_wait", "epoll_pwait", "epoll_pwait2"]),
+const ALL: [(Call, &[&str]); 3] = [
+    (Call::Send, &["sendto", "sendmsg", "sendmmsg", "write", "writev"]),
+    (Call::Receive, &["recvfrom", "recvmsg", "recvmmsg", "read", "readv"]),
+    (Call::Wait, &["epoll_wait", "epoll_pwait", "epoll_pwait2"]),
 ];
 
 #[cfg(test)]
@@ -168,8 +194,8 @@ mod tests {
             "20,,syscalls:sys_enter_write,1000,100.00,,\n",
             "100,,syscalls:sys_enter_epoll_wait,1000,100.00,,\n",
         );
-        let counts = Tracer::Perf.parse(perf, 100);
-        assert_eq!((counts.sends, counts.receives, counts.waits), (2.2, 0.0, 1.0));
+        let counts = Tracer::Perf.parse(perf);
+        assert_eq!((counts.sends, counts.receives, counts.waits), (220.0, 0.0, 100.0));
 
         let strace = concat!(
             "% time     seconds  usecs/call     calls    errors syscall\n",
@@ -177,7 +203,7 @@ mod tests {
             " 50.00    0.000001           1       300        20 recvfrom\n",
             " 50.00    0.000001           1       100           sendto\n",
         );
-        let counts = Tracer::Strace.parse(strace, 100);
-        assert_eq!((counts.sends, counts.receives, counts.waits), (1.0, 3.0, 0.0));
+        let counts = Tracer::Strace.parse(strace);
+        assert_eq!((counts.sends, counts.receives, counts.waits), (100.0, 300.0, 0.0));
     }
 }
