@@ -82,10 +82,17 @@ async fn items(mut socket: Socket) -> Result<()> {
     }
 }
 
-/// Sends what is published: all that there is, then one flush.
+/// Sends what is published: all that there is, then one flush. It also reads, as whoever wants to know when a client goes has to.
 async fn tell(mut socket: Socket, mut news: broadcast::Receiver<Message>) -> Result<()> {
     loop {
-        let mut next = Some(news.recv().await?);
+        let mut next = tokio::select! {
+            biased;
+            message = news.recv() => Some(message?),
+            bytes = socket.receive() => match bytes? {
+                Some(_) => continue,
+                None => return Ok(()),
+            },
+        };
         while let Some(message) = next {
             socket.ws.feed(message).await?;
             next = news.try_recv().ok();
