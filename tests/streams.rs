@@ -584,3 +584,63 @@ async fn a_stream_without_end_ends_with_the_grace() {
     };
     assert_eq!(error.code(), Code::Unavailable);
 }
+
+#[tokio::test]
+async fn a_post_is_told_where_streams_are_in_either_protocol() {
+    let world = World::new().await;
+    let addr = world.url.trim_start_matches("ws://").parse().unwrap();
+    for (media, body) in [
+        ("application/json", r#"{"jsonrpc":"2.0","id":1,"method":"count","params":[3]}"#),
+        ("application/vnd.trunkline.v1+json", r#"[3,1,"count",0,[3]]"#),
+        ("application/vnd.trunkline.v1+json", r#"[3,1,"sum",{"s":[3]},[3,{"$stream":0}]]"#),
+    ] {
+        let headers = format!("content-type: {media}\r\ncontent-length: {}\r\n", body.len());
+        let answer = crate::post::send(addr, "POST /", &headers, body.as_bytes()).await;
+        let answer = String::from_utf8(answer.body).unwrap();
+        assert!(answer.contains("UNIMPLEMENTED") && answer.contains("native protocol"), "{answer}");
+    }
+    assert_eq!(world.made(), 0);
+}
+
+#[tokio::test]
+async fn streams_without_generated_code() {
+    let world = World::new().await;
+    for (client, _) in world.clients().await {
+        let (items, error) = all(client.stream::<u64>("count", json!([3]))).await;
+        assert_eq!((items, error.is_none()), (vec![0, 1, 2], true));
+        let (items, error) = all(client.stream::<u64>("failing", json!({ "after": 1 }))).await;
+        let Some(CallError::App(error)) = error else { panic!("{error:?}") };
+        assert_eq!((items, error.code.as_str()), (vec![0], "RAN_OUT"));
+        let (items, error) = all(client.stream::<String>("count", json!([3]))).await;
+        assert!(items.is_empty());
+        assert!(error.unwrap().to_string().contains("not what this client expects"));
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_panics_ends_itself_and_its_call_is_told() {
+    let world = World::new().await;
+    for (_client, streams) in world.clients().await {
+        let numbers = stream::iter(0..5_u64).inspect(|number| assert!(*number < 3, "as asked"));
+        let error = streams.sum(0, Streaming::new(numbers)).await.unwrap_err();
+        assert_eq!(error.code(), Code::Internal);
+        assert_eq!(streams.echo("alive").await.unwrap(), "alive");
+    }
+}
+
+#[tokio::test]
+async fn streams_are_told_in_the_description() {
+    use trunkline::Service;
+    let schema = StreamsClient::SCHEMA;
+    let method = |name: &str| schema.methods.iter().find(|method| method.name == name).unwrap();
+    assert!(method("count").stream && method("twice").stream && method("double").stream);
+    assert!(!method("sum").stream && method("sum").uploads() == 1);
+    let server = Server::builder().service(StreamsServer::new(World::new().await.app)).build().unwrap();
+    let described = server.describe();
+    let method =
+        |name: &str| described.services[0].methods.iter().find(|method| method.name == name).unwrap();
+    assert_eq!(method("twice").result.typescript, "number");
+    assert!(method("twice").error.as_ref().unwrap().typescript.contains("Fault"));
+    assert_eq!(method("checked").error.as_ref().unwrap().typescript, "Fault");
+    assert!(method("sum").params[1].stream && method("sum").params[1].ty.typescript == "number");
+}

@@ -173,7 +173,7 @@ fn document_docs(document: &mut Map<String, Value>, docs: &str) {
 
 #[cfg(test)]
 mod tests {
-    use trunkline::{Value, data, is, service};
+    use trunkline::{Stream, Streaming, Value, data, is, service};
     use trunkline_core::Service;
 
     use super::*;
@@ -224,6 +224,7 @@ mod tests {
         async fn any(&self, #[body] body: Value);
         #[method(oneway)]
         async fn narrow(&self, #[body] filter: Filter);
+        fn count(&self, from: Streaming<u8>) -> impl Stream<Item = Result<u8, Refused>>;
     }
 
     #[test]
@@ -308,6 +309,19 @@ mod tests {
                 "paramStructure": "by-name",
                 "params": [{ "name": "word", "required": false, "schema": { "type": ["string", "null"] } }],
                 "x-body": true,
+            },
+            {
+                "name": "words.count",
+                "tags": tags,
+                "paramStructure": "either",
+                "params": [{ "name": "from", "required": true, "schema": integer, "x-stream": true }],
+                "result": { "name": "result", "required": true, "schema": integer },
+                "errors": [{
+                    "code": -32_001,
+                    "message": "a typed error: Refused",
+                    "data": { "$ref": "#/components/schemas/Refused" },
+                }],
+                "x-stream": true,
             },
         ]);
         assert_eq!(document["methods"], expected, "{:#}", document["methods"]);

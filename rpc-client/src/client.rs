@@ -5,7 +5,9 @@ use std::fmt;
 use serde::Serialize;
 use tokio::task::AbortHandle;
 use trunkline_core::{AnyError, CloseCode, CloseReason, Code, Error, Role, Session, Wire};
-use trunkline_peer::{AsHandle, Call, Callee, ConnectionState, Direct, Driver, Handle, States, Transport};
+use trunkline_peer::{
+    AsHandle, Call, Callee, ConnectionState, Direct, Driver, Handle, States, Subscription, Transport,
+};
 
 use crate::{
     builder::ClientBuilder,
@@ -44,6 +46,16 @@ impl Client {
     /// or a map or struct by name. An error of the method's own type arrives as [`AnyError`], with its code and data.
     pub fn call<T: Wire>(&self, method: impl Into<String>, params: impl Serialize) -> Call<T, AnyError> {
         self.handle.call_by_name(method, self.handle.body(&params))
+    }
+
+    /// Asks for the stream of a method by its name on the wire, as [`Self::call`] does for one result. It leaves when it is first
+    /// polled, and is cancelled when it is dropped.
+    pub fn stream<T: Wire>(
+        &self,
+        method: impl Into<String>,
+        params: impl Serialize,
+    ) -> Subscription<T, AnyError> {
+        self.handle.stream_by_name(method, self.handle.body(&params))
     }
 
     /// Who the server takes this client for; `None` before a login.

@@ -208,7 +208,7 @@ impl Run {
     /// What is left when the packet is read. A small part of it does not keep all of it in memory.
     pub(crate) fn into_items(self, codec: Codec, depth: u16, packet: &Bytes) -> Items {
         let range = self.start..self.end;
-        let body = if range.len() < packet.len() / 8 {
+        let body = if range.len() < packet.len() / 2 {
             Bytes::copy_from_slice(packet.get(range).unwrap_or_default())
         } else {
             packet.slice(range)

@@ -554,6 +554,12 @@ fn every_attribute_of_a_method_counts() {
         let param = json!({ "name": "it", "has_default": false, "is_option": false, "typescript": "", "schema": schema });
         json!([{ "body": true, "params": [param] }])
     };
+    let param = |stream: bool| {
+        json!([{ "params": [{
+            "name": "it", "has_default": false, "is_option": false, "stream": stream, "typescript": "",
+            "schema": { "type": "string" },
+        }] }])
+    };
     let limit = |limit: u32| json!([{ "rate_limit": { "limit": limit, "period_ms": 1000, "per": "user", "disconnect": false } }]);
     let plain = json!([{}]);
     let rows = [
@@ -567,6 +573,18 @@ fn every_attribute_of_a_method_counts() {
         (plain.clone(), json!([{ "idempotent": true }]), "+ Chat.say: is idempotent now"),
         (plain.clone(), json!([{ "oneway": true }]), "! Chat.say: has no answer any more: it is oneway"),
         (json!([{ "oneway": true }]), plain.clone(), "+ Chat.say: has an answer now: it was oneway"),
+        (
+            plain.clone(),
+            json!([{ "stream": true }]),
+            "! Chat.say: gives a stream now, and had one answer before",
+        ),
+        (
+            json!([{ "stream": true }]),
+            plain.clone(),
+            "! Chat.say: has one answer now, and gave a stream before",
+        ),
+        (param(false), param(true), "! Chat.say.it: is a stream now"),
+        (param(true), param(false), "! Chat.say.it: is no stream any more"),
         (plain.clone(), body(json!({ "type": "string" })), "! Chat.say: takes all params as one value now"),
         (
             body(json!({ "type": "string" })),

@@ -700,11 +700,11 @@ impl Session {
         self.incoming.shrink();
         self.outgoing.shrink();
         self.outbox.shrink();
-        if self.bulk.as_ref().is_some_and(|bulk| bulk.is_empty()) {
-            self.bulk = None;
-        }
         if self.streams.as_ref().is_some_and(|streams| streams.is_empty()) {
             self.streams = None;
+        }
+        if self.streams.is_none() && self.bulk.as_ref().is_some_and(|bulk| bulk.is_empty()) {
+            self.bulk = None;
         }
         if let Some(documents) = &mut self.documents {
             documents.shrink();
