@@ -28,7 +28,7 @@ use self::{
     keys::Keys,
     plan::Plans,
     print::flat,
-    service::Service,
+    service::{Method, Service},
     variants::Variants,
 };
 use crate::GenerateError;
@@ -110,11 +110,11 @@ fn print(
 
 fn head(version: &str, services: &[Service<'_>], revives: bool) -> String {
     let names: Vec<&str> = services.iter().map(|service| service.of.name.as_str()).collect();
-    let has_methods = services.iter().any(|service| !service.methods.is_empty());
-    let imports = match (services, has_methods) {
-        ([], _) => "",
-        (_, false) => "import type { ServiceDef } from \"trunkline\";\n",
-        (_, true) => "import type { Call, CallOptions, ServiceDef } from \"trunkline\";\n",
+    let of_methods = services.iter().flat_map(|service| &service.methods).flat_map(Method::imports);
+    let imports: BTreeSet<&str> = services.iter().map(|_| "ServiceDef").chain(of_methods).collect();
+    let imports = match imports.into_iter().collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        names => format!("import type {{ {names} }} from \"trunkline\";\n"),
     };
     let revive = if revives { "import { revive } from \"trunkline/revive\";\n" } else { "" };
     format!(

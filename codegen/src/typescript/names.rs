@@ -8,8 +8,18 @@ use super::declarations::{Declarations, Declared};
 use crate::GenerateError;
 
 /// What the file itself imports and uses.
-const USED: [&str; 8] =
-    ["Array", "Call", "CallOptions", "Partial", "Record", "ServiceDef", "Uint8Array", "revive"];
+const USED: [&str; 10] = [
+    "Array",
+    "Call",
+    "CallOptions",
+    "Partial",
+    "Record",
+    "ServiceDef",
+    "Streaming",
+    "Subscription",
+    "Uint8Array",
+    "revive",
+];
 
 /// Names that TypeScript does not let a type have.
 const PREDEFINED: [&str; 12] = [

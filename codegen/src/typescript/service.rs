@@ -73,10 +73,10 @@ impl<'a> Service<'a> {
 
     /// `export const Chat: ServiceDef<Chat> = { … };`
     pub(crate) fn descriptor(&self, plans: &Plans<'_>) -> Result<Descriptor, GenerateError> {
-        let (mut named, mut sent) = (BTreeMap::new(), BTreeMap::new());
+        let mut named = BTreeMap::new();
         let (mut methods, mut revives) = (String::new(), false);
         for method in &self.methods {
-            let line = method.descriptor(&self.of.name, plans, &mut named, &mut sent)?;
+            let line = method.descriptor(&self.of.name, plans, &mut named)?;
             revives |= line.revives;
             methods += &format!("    {}: {},\n", key(&camel(&method.of.name)), line.text);
         }
@@ -121,7 +121,7 @@ impl<'a> Method<'a> {
         Self {
             of,
             params: params.collect(),
-            result: if result.is("null") { Type::name("void") } else { result },
+            result: if result.is("null") && !of.stream { Type::name("void") } else { result },
             error: of.error.as_ref().map(|error| parse::ty(&error.typescript)),
         }
     }
@@ -130,9 +130,10 @@ impl<'a> Method<'a> {
     fn signature(&self) -> String {
         let mut params: Vec<String> = self.params.iter().map(Param::signature).collect();
         params.push(format!("{}?: CallOptions", self.options()));
+        let kind = self.returns();
         let returns = match &self.error {
-            Some(error) => format!("Call<{}, {}>", flat(&self.result), flat(error)),
-            None => format!("Call<{}>", flat(&self.result)),
+            Some(error) => format!("{kind}<{}, {}>", flat(&self.result), flat(error)),
+            None => format!("{kind}<{}>", flat(&self.result)),
         };
         let docs = docs::print(&docs::of(&self.of.docs, self.of.deprecated.as_deref()), "  ");
         let name = key(&camel(&self.of.name));
@@ -142,6 +143,17 @@ impl<'a> Method<'a> {
         }
         let params: String = params.iter().map(|param| format!("    {param},\n")).collect();
         format!("{docs}  {name}(\n{params}  ): {returns};\n")
+    }
+
+    /// What the type is named that a call gives.
+    fn returns(&self) -> &'static str {
+        if self.of.stream { "Subscription" } else { "Call" }
+    }
+
+    /// The types of the client that its signature names.
+    pub(crate) fn imports(&self) -> impl Iterator<Item = &'static str> {
+        let streaming = self.params.iter().any(|param| param.of.stream).then_some("Streaming");
+        ["CallOptions", self.returns()].into_iter().chain(streaming)
     }
 
     /// What the options of a call are named beside the parameters.
@@ -160,7 +172,6 @@ impl<'a> Method<'a> {
         service: &str,
         plans: &Plans<'_>,
         named: &mut BTreeMap<String, Plan>,
-        sent: &mut BTreeMap<String, Plan>,
     ) -> Result<Descriptor, GenerateError> {
         let at = format!("`{service}::{}`", self.of.name);
         let mut keys = Vec::new();
@@ -175,16 +186,29 @@ impl<'a> Method<'a> {
                 keys.push(format!("{key}: 1"));
             }
         }
+        let uploads = self.params.iter().enumerate().filter(|(_, param)| param.of.stream);
+        let uploads: Vec<String> = uploads.map(|(at, _)| at.to_string()).collect();
+        if self.of.stream || !uploads.is_empty() {
+            keys.push(format!("s: {}", if self.of.stream { 1 } else { 2 }));
+        }
+        if !uploads.is_empty() {
+            keys.push(format!("u: [{}]", uploads.join(", ")));
+        }
         if let Some(timeout) = self.of.timeout_ms {
             keys.push(format!("t: {timeout}"));
         }
         let encodes = self.params.iter().any(|param| plans.are_needed_for(&param.ty));
-        if encodes {
+        // Parameters say themselves what they are, but a client that implements the service reads them by their types.
+        let sent: Result<Vec<_>, _> =
+            self.params.iter().map(|param| plans.of(&param.ty, &at, named)).collect();
+        let sent = sent?;
+        let most = sent.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        if most > 0 {
+            let plans =
+                sent.iter().take(most).map(|plan| plan.as_ref().map_or("0".to_owned(), Plan::to_string));
+            keys.push(format!("x: [{}]", plans.collect::<Vec<_>>().join(", ")));
+        } else if encodes {
             keys.push("x: 1".to_owned());
-        }
-        for param in &self.params {
-            // Parameters say themselves what they are, but the service reads them by the same types.
-            plans.of(&param.ty, &at, sent)?;
         }
         let result = plans.of(&self.result, &at, named)?;
         let error = self.error.as_ref().map(|error| plans.of(error, &at, named)).transpose()?.flatten();
@@ -202,6 +226,7 @@ impl<'a> Method<'a> {
 
 impl Param<'_> {
     fn signature(&self) -> String {
-        format!("{}{}: {}", self.name, if self.optional { "?" } else { "" }, flat(&self.ty))
+        let ty = if self.of.stream { format!("Streaming<{}>", flat(&self.ty)) } else { flat(&self.ty) };
+        format!("{}{}: {ty}", self.name, if self.optional { "?" } else { "" })
     }
 }

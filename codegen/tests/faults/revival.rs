@@ -75,7 +75,7 @@ fn plans_say_no_more_than_they_must() {
     has::<It>("Objects: { o: { a: 2, b: 1 } },");
     has::<It>("fails: { p: [], r: [0, \"Problem\"] },");
     has::<It>("Problem: { u: [\"code\", { TOO_BIG: { o: { data: { o: { limit: 2 } } } } }] },");
-    has::<It>("takes: { p: [\"plain\", \"node\"], x: 1 },");
+    has::<It>("takes: { p: [\"plain\", \"node\"], x: [0, \"Node\"] },");
     has::<It>("takesNothing: { n: \"takes_nothing\", p: [\"plain\"] },");
     has::<It>("import { revive } from \"trunkline/revive\";");
 }

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use trunkline::{Bytes, I64, U64, Value, data, service};
+use trunkline::{BoxStream, Bytes, I64, Stream, Streaming, U64, Value, data, service};
 use uuid::Uuid;
 
 type Result<T> = trunkline::Result<T, ChatError>;
@@ -211,6 +211,12 @@ pub trait Chat {
     #[method(oneway)]
     async fn ping(&self, at: f64);
     async fn events(&self, room: RoomName, since: Option<I64>, limit: u32) -> Result<Vec<RoomEvent>>;
+    /// What is said, as it is said.
+    fn follow(&self, room: RoomName) -> impl Stream<Item = Result<Message>>;
+    /// Once a second.
+    fn clock(&self) -> BoxStream<DateTime<Utc>>;
+    async fn upload(&self, name: String, parts: Streaming<Bytes>) -> Result<u32>;
+    fn transcribe(&self, sound: Streaming<Bytes>, language: Option<String>) -> impl Stream<Item = I64>;
     async fn get_avatar(&self, id: UserId) -> Bytes;
     async fn presence(&self, r#in: Vec<UserId>, options: Option<Value>) -> BTreeMap<UserId, PresenceChanged>;
     async fn shapes(&self) -> Option<(Shape, I64)>;

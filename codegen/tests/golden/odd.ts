@@ -98,11 +98,11 @@ export const Odd: ServiceDef<Odd> = {
     "Tables<Size>": { o: { all: { a: "Table<Size, Uint8Array>" } } },
   },
   methods: {
-    keys: { p: ["keys"], x: 1, r: ["Keys"] },
+    keys: { p: ["keys"], x: ["Keys"], r: ["Keys"] },
     tree: { p: ["tree"] },
     folder: { p: ["folder"] },
     placed: { p: ["for", "options"] },
-    amount: { p: ["amount"], x: 1, r: ["Amount"] },
+    amount: { p: ["amount"], x: ["Amount"], r: ["Amount"] },
     deep: { p: [], r: ["Deep", "OddError"] },
     fails: { p: [] },
   },
