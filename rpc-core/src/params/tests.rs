@@ -310,3 +310,57 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stream_among_the_parameters_is_its_place() {
+    for codec in BOTH {
+        let mut writer = ParamsWriter::new(codec, 3);
+        writer.push("lobby");
+        writer.push_stream(0);
+        writer.push_stream(200);
+        let payload = writer.finish().unwrap();
+        let mut params = Params::new(&payload, schema!("room" "first" "second")).unwrap();
+        assert_eq!(params.next::<String>().unwrap(), "lobby");
+        assert_eq!((params.next_stream().unwrap(), params.next_stream().unwrap()), (0, 200));
+        assert!(params.next_stream().unwrap_err().message().contains("is a stream"), "it is left out");
+    }
+    let stream =
+        |payload: &Payload| Params::new(payload, schema!("room")).and_then(|mut it| it.next_stream());
+    for text in [r#"[ { "$stream" : 7 } ]"#, r#"{"room":{"$stream":7}}"#] {
+        assert_eq!(stream(&json_text(text)).unwrap(), 7);
+    }
+    for text in [
+        "[]",
+        "[null]",
+        "[7]",
+        r#"[{"$stream":-1}]"#,
+        r#"[{"$stream":1,"b":2}]"#,
+        r#"[{"$cap":1}]"#,
+        r#"["$stream"]"#,
+    ] {
+        let error = stream(&json_text(text)).unwrap_err();
+        assert_eq!(
+            (error.code(), error.message()),
+            (Code::InvalidArgument, "parameter `room` is a stream"),
+            "{text}"
+        );
+    }
+    let msgpack = |bytes: &[u8]| stream(&Payload::new(Codec::MessagePack, bytes.to_vec()));
+    for bytes in [
+        &[0x91, 0xd4, 2, 7][..],
+        &[0x91, 0xc7, 1, 2, 7],
+        &[0x91, 0xd5, 2, 0xcc, 7],
+        &[0x91, 0xc7, 3, 2, 0xcd, 0, 7],
+    ] {
+        assert_eq!(msgpack(bytes).unwrap(), 7, "{bytes:x?}");
+    }
+    for bytes in [
+        &[0x91, 7][..],
+        &[0x91, 0xd4, 1, 7],
+        &[0x91, 0xd5, 2, 7, 7],
+        &[0x91, 0xc7, 0, 2],
+        &[0x91, 0xd4, 2, 0xff],
+    ] {
+        assert!(msgpack(bytes).is_err(), "{bytes:x?}");
+    }
+}

@@ -222,6 +222,8 @@ fn read_only() -> Vec<Value> {
 fn packets() -> Vec<Value> {
     let request = |id: u64| json!({"kind": "request", "id": id, "method": "say", "head": {}, "params": [id]});
     let ok = |id: u64| json!({"kind": "ok", "id": id, "head": {}, "value": "a\nb"});
+    let item = |id: u64, value: u64| json!({"kind": "item", "id": id, "head": {}, "value": value});
+    let upload = json!({"kind": "request", "id": 1, "method": "store", "head": {"s": [3]}, "params": []});
     let hello =
         json!({"kind": "hello", "v": 1, "client": "", "limits": {"packet": 1048576, "in_flight": 1024}});
     [
@@ -229,6 +231,8 @@ fn packets() -> Vec<Value> {
         ("a call and its cancellation", vec![request(1), json!({"kind": "cancel", "id": 1})]),
         ("line feeds in text are escaped", vec![ok(1), json!({"kind": "ping", "token": 1}), ok(3)]),
         ("a request behind the hello", vec![hello, request(1)]),
+        ("items and the end of their stream", vec![item(1, 0), item(1, 1), ok(1)]),
+        ("a request, its upload and the end of that", vec![upload, item(3, 0), item(3, 1), ok(3)]),
     ]
     .into_iter()
     .map(|(name, messages)| {
@@ -294,6 +298,17 @@ fn refused() -> Vec<Value> {
         ("a head that is neither 0 nor a map", json!([3, 1, "m", [], []]), "server", 4400),
         ("a head that is null", json!([3, 1, "m", null, []]), "server", 4400),
         ("a deadline that is no integer", json!([3, 1, "m", {"t": "5"}, []]), "server", 4400),
+        ("an upload with the id of its call", json!([3, 1, "m", {"s": [1]}, []]), "server", 4400),
+        ("an upload with an even id", json!([3, 1, "m", {"s": [4]}, []]), "server", 4400),
+        ("uploads whose ids do not grow", json!([3, 1, "m", {"s": [5, 3]}, []]), "server", 4400),
+        ("an upload of no id", json!([3, 1, "m", {"s": ["3"]}, []]), "server", 4400),
+        (
+            "more than 16 uploads",
+            json!([3, 1, "m", {"s": [3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35]}, []]),
+            "server",
+            4400,
+        ),
+        ("credit beyond 2^53 − 1", json!([10, 1, 9_007_199_254_740_992_u64, 0]), "server", 4400),
         ("a cancel without an id", json!([9]), "server", 4400),
         ("a failure without a code", json!([7, 1, {}]), "client", 4400),
         ("a token beyond 2^53 − 1", json!([16, 9_007_199_254_740_992_u64]), "server", 4400),
