@@ -206,6 +206,9 @@ describe.each([
   const here = [
     "an even id",
     "an odd id",
+    "the id of its call",
+    "ids do not grow",
+    "more than 16 uploads",
     "welcome",
     "hello",
     "publication from",
