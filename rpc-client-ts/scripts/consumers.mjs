@@ -55,7 +55,7 @@ function examples(page) {
   const given = [
     "signal: AbortSignal",
     "fetchToken: () => Promise<string>",
-    ...["retry", "wait", "again"].map((name) => `${name}: (it?: unknown) => void`),
+    ...["retry", "show", "wait", "again"].map((name) => `${name}: (it?: unknown) => void`),
   ];
   return [...given.map((it) => `declare const ${it};\n`), ...blocks].join("\n");
 }

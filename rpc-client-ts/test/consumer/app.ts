@@ -5,9 +5,10 @@
 
 import { type Client, connect, isRpcError, type RpcError } from "trunkline";
 import { api, setup } from "trunkline/compat";
+import { connect as connectCore } from "trunkline/core";
 import { msgpack } from "trunkline/msgpack";
 import { rpc } from "trunkline/tanstack-query";
-import { Calls, type Failure, Failures } from "./fixture.ts";
+import { Calls, type Failure, Failures, Flows, Worker } from "./fixture.ts";
 
 export async function main(): Promise<void> {
   await using client: Client = connect("/rpc", { token: () => localStorage.getItem("token"), codec: msgpack });
@@ -19,6 +20,17 @@ export async function main(): Promise<void> {
   console.log(large, rpc(calls, "greet", "ann").queryKey);
   const failed = await client.service(Failures).fail("NoSuchRoom").result();
   if (!failed.ok) console.log(explain(failed.error));
+}
+
+export async function streams(client: Client): Promise<void> {
+  const flows = client.service(Flows);
+  for await (const part of flows.large()) console.log(part.at satisfies bigint);
+  const doubled: AsyncIterable<number> = flows.double([1, 2], { signal: AbortSignal.timeout(1_000) });
+  const [name, parts] = await flows.store("a", [{ at: 1n, bytes: new Uint8Array() }]);
+  flows.large().subscribe({ error: (error) => console.log(explain(error)) })();
+  console.log(doubled, name, parts.length);
+  client.expose(Worker, { scan: async (jobs, { signal }) => (signal.aborted ? 0n : BigInt(jobs.length)), told: () => {} })();
+  console.log(await connectCore("/rpc").service(Calls).add(1));
 }
 
 export function explain(error: RpcError<Failure>): string {
