@@ -1,6 +1,6 @@
 //! The contract: what server and clients share, and what `rpc.rs` generates TypeScript from.
 
-use trunkline::{Attr, Connection, Result, User, attr, data, has, service};
+use trunkline::{Attr, BoxStream, Connection, Result, User, attr, data, has, service};
 
 /// The room that a session has joined.
 pub const ROOM: Attr<String> = attr("room");
@@ -38,6 +38,9 @@ pub trait Chat {
 
     /// What was said in a room, the latest first.
     async fn history(&self, room: String, #[default(10)] limit: u32) -> Result<Vec<Message>, ChatError>;
+
+    /// What is said in a room from now on.
+    async fn watch(&self, room: String) -> Result<BoxStream<Message>, ChatError>;
 
     /// Gives a room time to think.
     async fn think(&self, seconds: u64) -> String;

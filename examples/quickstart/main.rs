@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use trunkline::{CallError, Client, Code, Connection, Credentials, Hub, Result, Server, User, service};
+use futures_util::stream;
+use tokio::sync::broadcast::{self, error::RecvError};
+use trunkline::{
+    BoxStream, CallError, Client, Code, Connection, Credentials, Hub, Result, Server, User, service,
+};
 
 use crate::contract::{Chat, ChatClient, ChatError, ChatServer, Message, ROOM};
 
@@ -19,24 +23,35 @@ pub mod contract;
 // The server: `self` is the state.
 
 struct Rooms {
-    messages: Mutex<BTreeMap<String, Vec<Message>>>,
+    rooms: Mutex<BTreeMap<String, Room>>,
+}
+
+struct Room {
+    messages: Vec<Message>,
+    live: broadcast::Sender<Message>,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self { messages: Vec::new(), live: broadcast::Sender::new(64) }
+    }
 }
 
 impl Rooms {
     fn new(names: &[&str]) -> Self {
-        Self { messages: Mutex::new(names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect()) }
+        Self { rooms: Mutex::new(names.iter().map(|name| ((*name).to_owned(), Room::new())).collect()) }
     }
 
-    /// Looks at the messages of a room, or changes them.
-    fn room<T>(&self, room: &str, work: impl FnOnce(&mut Vec<Message>) -> T) -> Result<T, ChatError> {
-        let mut rooms = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Looks at a room, or changes it.
+    fn room<T>(&self, room: &str, work: impl FnOnce(&mut Room) -> T) -> Result<T, ChatError> {
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         rooms.get_mut(room).map(work).ok_or_else(|| ChatError::NoSuchRoom { room: room.to_owned() })
     }
 }
 
 impl Chat for Rooms {
     async fn rooms(&self) -> Vec<String> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     async fn join(&self, conn: Connection, room: String) -> Result<(), ChatError> {
@@ -46,16 +61,30 @@ impl Chat for Rooms {
     }
 
     async fn say(&self, user: User, conn: Connection, text: String) -> Result<Message, ChatError> {
-        let room = conn.get(ROOM).unwrap_or_default();
-        self.room(&room, |messages| {
-            let message = Message { id: messages.len() as u64 + 1, from: user.id().to_owned(), text };
-            messages.push(message.clone());
+        self.room(&conn.get(ROOM).unwrap_or_default(), |room| {
+            let message = Message { id: room.messages.len() as u64 + 1, from: user.id().to_owned(), text };
+            room.messages.push(message.clone());
+            // It is nobody's fault if nobody watches.
+            let _ = room.live.send(message.clone());
             message
         })
     }
 
     async fn history(&self, room: String, limit: u32) -> Result<Vec<Message>, ChatError> {
-        self.room(&room, |messages| messages.iter().rev().take(limit as usize).cloned().collect())
+        self.room(&room, |room| room.messages.iter().rev().take(limit as usize).cloned().collect())
+    }
+
+    async fn watch(&self, room: String) -> Result<BoxStream<Message>, ChatError> {
+        let live = self.room(&room, |room| room.live.subscribe())?;
+        Ok(Box::pin(stream::unfold(live, async |mut live| {
+            loop {
+                match live.recv().await {
+                    Ok(message) => return Some((message, live)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        })))
     }
 
     async fn think(&self, seconds: u64) -> String {

@@ -46,17 +46,27 @@ async function say(page: Page, text: string): Promise<void> {
   await page.getByRole("button", { name: "Send" }).click();
 }
 
-test("a message is answered, and others find it in the history", async () => {
-  const dora = await visit();
+test("what is said shows live in the other tab, and is still there when that is loaded again", async () => {
+  const [dora, ben] = [await visit(), await visit()];
   await dora.getByText("not connected", { exact: true }).waitFor();
   await enter(dora, "dora", "kitchen");
-  await dora.getByText("open as dora", { exact: true }).waitFor();
-  await say(dora, "is there coffee?");
-  await dora.getByRole("listitem").filter({ hasText: "dorais there coffee?" }).waitFor();
-
-  const ben = await visit();
   await enter(ben, "ben", "kitchen");
+  await dora.getByText("open as dora", { exact: true }).waitFor();
+  await expect.poll(() => ben.getByRole("button", { name: "Send" }).isEnabled()).toBe(true);
+  const heard = (page: Page) => page.getByRole("listitem").allTextContents();
+  await say(dora, "is there coffee?");
   await ben.getByRole("listitem").filter({ hasText: "dorais there coffee?" }).waitFor();
+  await say(ben, "in a minute");
+  await dora.getByRole("listitem").filter({ hasText: "benin a minute" }).waitFor();
+  const said = ["dorais there coffee?", "benin a minute"];
+  expect([await heard(dora), await heard(ben)]).toEqual([said, said]);
+
+  await ben.reload();
+  await ben.getByRole("listitem").nth(1).waitFor();
+  expect(await heard(ben)).toEqual(said);
+  await say(dora, "thanks");
+  await ben.getByRole("listitem").filter({ hasText: "dorathanks" }).waitFor();
+  expect(await heard(ben)).toEqual([...said, "dorathanks"]);
 });
 
 test("a typed error shows as its own case", async () => {

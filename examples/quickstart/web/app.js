@@ -1,5 +1,38 @@
 // Generated from app.ts by `cargo xtask gen`, with the client in it.
 
+// rpc-client-ts/dist/error.js
+var CODES = /^(CANCELLED|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS|UNAUTHENTICATED)$/;
+var RpcError = class RpcError2 extends Error {
+  static {
+    RpcError2.prototype.name = "RpcError";
+  }
+  constructor({ message, cause, ...fields }) {
+    const { kind, method, code, reference } = fields;
+    super(kind === "app" ? message : `${[method, code, reference].join(" ")}: ${message}`, cause === void 0 ? void 0 : { cause });
+    void this.stack;
+    this.message = message;
+    for (const [key, value] of Object.entries(fields))
+      if (value !== void 0)
+        this[key] = value;
+  }
+};
+function failed(method, failure, cause) {
+  const { code, message, retry_ms, ref, executed } = failure;
+  return new RpcError({
+    kind: "rpc",
+    code: CODES.test(code) ? code : "UNKNOWN",
+    method,
+    maybeExecuted: executed === true,
+    message: message || code,
+    retryAfterMs: retry_ms,
+    reference: ref,
+    cause
+  });
+}
+function reason(error) {
+  return error instanceof Error ? error.message : `${error}`;
+}
+
 // rpc-client-ts/src/socket.ts
 function platformSocket() {
   return globalThis.WebSocket;
@@ -22,56 +55,6 @@ function result() {
   return this.then((value) => ({ ok: true, value }), (error) => ({ ok: false, error }));
 }
 
-// rpc-client-ts/dist/error.js
-var CODES = [
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED"
-];
-var RpcError = class RpcError2 extends Error {
-  static {
-    RpcError2.prototype.name = "RpcError";
-  }
-  constructor({ message, cause, ...fields }) {
-    const { kind, method, code, reference } = fields;
-    super(kind === "app" ? message : `${[method, code, reference].join(" ")}: ${message}`, cause === void 0 ? void 0 : { cause });
-    void this.stack;
-    this.message = message;
-    for (const [key, value] of Object.entries(fields))
-      if (value !== void 0)
-        Object.assign(this, { [key]: value });
-  }
-};
-function failed(method, failure, cause) {
-  const { code, message, retry_ms, ref, executed } = failure;
-  return new RpcError({
-    kind: "rpc",
-    code: CODES.includes(code) ? code : "UNKNOWN",
-    method,
-    maybeExecuted: executed === true,
-    message: message || code,
-    retryAfterMs: retry_ms,
-    reference: ref,
-    cause
-  });
-}
-function reason(error) {
-  return error instanceof Error ? error.message : `${error}`;
-}
-
 // rpc-client-ts/dist/codec.js
 var Broken = class extends Error {
   code;
@@ -83,6 +66,15 @@ var Broken = class extends Error {
 var UnsafeInteger = class extends Error {
   constructor(integer) {
     super(`the integer ${`${integer}`.slice(0, 32)} is beyond 2^53 \u2212 1`);
+  }
+};
+var StreamRef = class {
+  index;
+  constructor(index) {
+    this.index = index;
+  }
+  toJSON() {
+    return { $stream: this.index };
   }
 };
 var MAX_FRAMES = 4096;
@@ -113,15 +105,15 @@ var json = {
     return frames;
   },
   read(frame, payloadAt2) {
-    const at = payloadAt2(Number(KIND.exec(frame)?.[1]));
-    const comma = at === void 0 ? -1 : findComma(frame, at);
+    const at2 = payloadAt2(Number(KIND.exec(frame)?.[1]));
+    const comma = at2 === void 0 ? -1 : findComma(frame, at2);
     if (comma < 0)
       return parseFields(frame);
     const end = frame.lastIndexOf("]");
     const payload = frame.slice(comma + 1, end);
     if (!BLANK.test(frame.slice(end + 1)) || BLANK.test(payload))
       throw new Broken("bad frame");
-    return [...parseFields(`${frame.slice(0, comma)}]`), () => decode(payload)];
+    return [...parseFields(`${frame.slice(0, comma)}]`), Object.assign(() => decode(payload), { bytes: payload })];
   }
 };
 function parseFields(text) {
@@ -130,7 +122,7 @@ function parseFields(text) {
     throw new Broken("bad frame");
   return fields;
 }
-function findComma(frame, at) {
+function findComma(frame, at2) {
   let depth = 0;
   let fields = 0;
   for (let i = 0; i < frame.length; i++) {
@@ -143,7 +135,7 @@ function findComma(frame, at) {
       depth++;
     else if (char === "]" || char === "}")
       depth--;
-    else if (char === "," && depth === 1 && ++fields === at)
+    else if (char === "," && depth === 1 && ++fields === at2)
       return i;
     if (depth > 65 || depth === 2 && i > MAX_HEAD + 1024)
       throw new Broken("bad head: too large or too deep");
@@ -187,8 +179,11 @@ var NOTIFY = 4;
 var OK = 5;
 var ERROR = 6;
 var FAIL = 7;
+var ITEM = 8;
 var CANCEL = 9;
+var CREDIT = 10;
 var PUBLICATION = 13;
+var POSITION = 14;
 var PING = 16;
 var PONG = 17;
 function decode2(codec, bytes) {
@@ -200,11 +195,11 @@ function decode2(codec, bytes) {
   if (![...letters].every((letter, i) => CHECKS[letter]?.(fields[i + 1]))) {
     throw new Broken(`bad frame of kind ${kind}`);
   }
-  const at = payloadAt(kind);
-  if (at) {
-    fields[at] ??= () => null;
+  const at2 = payloadAt(kind);
+  if (at2) {
+    fields[at2] ??= () => null;
     if (kind !== PUBLICATION)
-      fields[at - 1] ||= {};
+      fields[at2 - 1] ||= {};
   }
   return fields;
 }
@@ -250,61 +245,60 @@ function after(ms, act) {
 
 // rpc-client-ts/dist/session.js
 var Session = class {
-  #codec;
-  #onEvent;
+  /** Is told what the peer sends by itself. */
+  event;
+  codec;
   #outlet;
-  #limits = DEFAULTS;
+  limits = DEFAULTS;
   /** Calls that wait, in their order. */
   #unsent = /* @__PURE__ */ new Set();
-  /** Requests that the peer has not answered; `undefined` for one that was given up here, which the peer still counts. */
-  #sent = /* @__PURE__ */ new Map();
-  /** Frames that go before calls: cancellations and refusals by the ids of their requests, the newest pong by 0. */
+  /** Requests that the peer has not answered, also those that were given up here. */
+  sent = /* @__PURE__ */ new Map();
+  /** Frames that go before calls: cancellations and answers by the ids of their requests, the newest pong by 0. */
   #urgent = /* @__PURE__ */ new Map();
-  #lastId;
+  lastId;
   #lastPeerId = 0;
   #awake = false;
   #ended;
   /** `lastId` is the last id that was used. */
-  constructor(codec, onEvent, lastId = -1) {
-    this.#codec = codec;
-    this.#onEvent = onEvent;
-    this.#lastId = lastId;
+  constructor(codec, lastId = -1) {
+    this.codec = codec;
+    this.lastId = lastId;
   }
   /** Makes a call, which ends at once if it can never be sent. The result gives it up. */
   call(request) {
     const { head: head2, timeout } = request;
-    const failure = this.#ended ?? (timeout > 0 ? void 0 : late(request)) ?? (head2 && tooLarge("`meta`", this.#codec.size(this.#codec.encode(head2)), MAX_HEAD));
+    const failure = this.#ended ?? (timeout > 0 ? void 0 : late(request)) ?? (head2 && tooLarge("`meta`", this.codec.size(this.codec.encode(head2)), MAX_HEAD));
     if (failure) {
       request.end([FAIL, failure]);
       return () => {
       };
     }
-    const expire = () => this.#giveUp(pending, late(request));
     const pending = {
       request,
       deadline: performance.now() + timeout,
-      timer: after(timeout, expire)
+      timer: after(timeout, () => this.cancel(pending, late(request)))
     };
     this.#unsent.add(pending);
-    this.#wake();
-    return () => this.#giveUp(pending, CANCELLED);
+    this.wake();
+    return () => this.cancel(pending, CANCELLED);
   }
   /** Goes on with a link, whose peer takes so much, and sends what has waited. */
   attach(outlet, limits) {
-    const { packet, in_flight } = { ...DEFAULTS, ...limits };
-    this.#limits = { packet: Math.max(packet, 1024), in_flight };
+    const told = { ...DEFAULTS, ...limits };
+    this.limits = { ...told, packet: Math.max(told.packet, 1024) };
     this.#outlet = outlet;
     this.flush();
   }
   /** Sends now what would be sent at the end of the turn. */
   flush = () => {
     this.#awake = false;
-    const fill = Math.min(FILL, this.#limits.packet);
+    const fill = Math.min(FILL, this.limits.packet);
     while (this.#outlet?.hasRoom()) {
       const frames = this.gather(fill, Infinity);
       if (frames.length === 0)
         return;
-      this.#outlet.send(this.#codec.join(frames));
+      this.#outlet.send(this.codec.join(frames));
     }
     if (this.#outlet) {
       this.#awake = true;
@@ -315,13 +309,10 @@ var Session = class {
   end(failure, lost) {
     this.#ended = failure;
     this.#outlet = void 0;
-    for (const pending of this.#sent.values()) {
-      if (pending)
-        finish(pending, [FAIL, { ...failure, message: lost, executed: true }]);
+    for (const pending of [...this.sent.values(), ...this.#unsent]) {
+      finish(pending, [FAIL, pending.id ? { ...failure, message: lost, executed: true } : failure]);
     }
-    for (const pending of this.#unsent)
-      finish(pending, [FAIL, failure]);
-    this.#sent.clear();
+    this.sent.clear();
     this.#unsent.clear();
   }
   /** Takes in a frame that is not the link's own. Throws if the peer may not send it. */
@@ -331,64 +322,64 @@ var Session = class {
       case ERROR: {
         const [kind, id, head2, value] = frame;
         const message = unavailable(head2);
-        this.#answered(id, message ? [FAIL, { code: "UNIMPLEMENTED", message, executed: true }] : [kind, value]);
+        this.answered(id, message ? [FAIL, { code: "UNIMPLEMENTED", message, executed: true }] : [kind, value]);
         break;
       }
       case FAIL:
-        this.#answered(frame[1], [FAIL, frame[2]]);
+        this.answered(frame[1], [FAIL, frame[2]]);
         break;
       case NOTIFY:
         if (!unavailable(frame[2]))
-          this.#onEvent(frame[1], frame[3]);
+          this.event(frame[1], frame[3]);
         break;
-      case REQUEST:
-        this.#refuseRequest(frame[1], frame[3]);
+      case REQUEST: {
+        const [, id, , head2] = frame;
+        if (id % 2 === 1 || id <= this.#lastPeerId)
+          throw new Broken("bad id");
+        this.#lastPeerId = id;
+        this.asked(frame, unavailable(head2));
+        if (this.#urgent.size > MAX_URGENT)
+          throw new Broken("the server does not read", 4431);
         break;
+      }
       case PING:
-        this.#urge(0, [PONG, frame[1]]);
+        this.urge(0, [PONG, frame[1]]);
         break;
       case WELCOME:
         throw new Broken("bad frame");
     }
   }
-  #answered(id, outcome) {
-    const pending = this.#sent.get(id);
-    this.#sent.delete(id);
+  answered(id, outcome) {
+    const pending = this.sent.get(id);
+    this.sent.delete(id);
     if (pending)
       finish(pending, outcome);
-    if (this.#lastId >= MAX_ID && this.#sent.size === 0)
+    if (this.lastId >= MAX_ID && this.sent.size === 0)
       throw new Broken("no ids are left", 4440);
-    this.#wake();
+    this.wake();
   }
-  #refuseRequest(id, head2) {
-    if (id % 2 === 1 || id <= this.#lastPeerId)
-      throw new Broken("bad id");
-    this.#lastPeerId = id;
-    const message = unavailable(head2) ?? "this client serves no methods";
-    this.#urge(id, [FAIL, id, { code: "UNIMPLEMENTED", message }]);
-    if (this.#urgent.size > MAX_URGENT)
-      throw new Broken("the server does not read", 4431);
+  /** Answers a request of the peer; `message` says what is not available of it. */
+  asked([, id], message = "no such method") {
+    this.urge(id, [FAIL, id, { code: "UNIMPLEMENTED", message }]);
   }
-  #giveUp(pending, failure) {
+  cancel(pending, failure) {
     const { id } = pending;
-    if (id === void 0) {
-      if (!this.#unsent.delete(pending))
-        return;
-    } else {
-      if (this.#sent.get(id) !== pending)
-        return;
-      this.#sent.set(id, void 0);
-      this.#urge(id, [CANCEL, id]);
-    }
+    if (pending.over)
+      return;
+    if (id === void 0)
+      this.#unsent.delete(pending);
+    else
+      this.urge(id, [CANCEL, id]);
     finish(pending, [FAIL, { ...failure, executed: id !== void 0 }]);
-    this.#wake();
+    this.wake();
   }
-  #urge(id, fields) {
-    this.#urgent.set(id, this.#codec.frame(fields));
-    this.#wake();
+  /** Sends something soon, in the place of what has not been sent yet by this number. */
+  urge(id, fields, payload) {
+    this.#urgent.set(id, this.codec.frame(fields, payload));
+    this.wake();
   }
   /** Sends at the end of the turn, so that what is wished for together travels together. */
-  #wake() {
+  wake() {
     if (this.#awake || !this.#outlet)
       return;
     this.#awake = true;
@@ -398,31 +389,33 @@ var Session = class {
   gather(fill, alone) {
     const frames = [];
     for (let size = 0; size < fill; ) {
-      const frame = this.#next(frames.length > 0 ? fill - size : alone);
+      const frame = this.next(frames.length > 0 ? fill - size : alone);
       if (frame === void 0)
         break;
       frames.push(frame);
-      size += this.#codec.size(frame) + 1;
+      size += this.codec.size(frame) + 1;
     }
     return frames;
   }
   /** The next frame, if there is one that may be sent and takes no more than `room`. */
-  #next(room) {
+  next(room2) {
     for (const [id, frame] of this.#urgent) {
-      if (this.#codec.size(frame) > room)
+      if (this.codec.size(frame) > room2)
         return void 0;
       this.#urgent.delete(id);
       return frame;
     }
     for (const pending of this.#unsent) {
-      const { oneway } = pending.request;
-      const full = this.#sent.size >= this.#limits.in_flight || this.#lastId >= MAX_ID;
-      if (full && !oneway)
+      const { oneway, streams } = pending.request;
+      if (!oneway && !this.mayLeave(pending.request)) {
+        if (streams)
+          continue;
         break;
-      const frame = this.#write(pending, this.#lastId + 2);
-      const size = this.#codec.size(frame);
-      const failure = tooLarge("the call", size, this.#limits.packet);
-      if (!failure && size > room)
+      }
+      const frame = this.write(pending, this.lastId + 2);
+      const size = this.codec.size(frame);
+      const failure = tooLarge("the call", size, this.limits.packet);
+      if (!failure && size > room2)
         break;
       this.#unsent.delete(pending);
       if (failure)
@@ -430,19 +423,26 @@ var Session = class {
       else if (oneway)
         finish(pending, [OK, () => void 0]);
       else
-        this.#sent.set(pending.id = this.#lastId += 2, pending);
+        this.leave(pending);
       if (!failure)
         return frame;
     }
     return void 0;
   }
-  #write({ request, deadline }, id) {
+  /** Whether the peer takes another call. */
+  mayLeave(_) {
+    return this.sent.size < this.limits.in_flight && this.lastId < MAX_ID;
+  }
+  leave(pending) {
+    this.sent.set(pending.id = this.lastId += 2, pending);
+  }
+  write({ request, deadline }, id) {
     const { method, params, oneway, head: head2 = 0 } = request;
     const left = Math.ceil(Math.max(0, Math.min(deadline - performance.now(), MAX_TIMER)));
     const fields = oneway ? [NOTIFY, method] : [REQUEST, id, method];
     if (head2 || params !== void 0)
       fields.push(head2 && head2.t !== void 0 ? { ...head2, t: left } : head2);
-    return this.#codec.frame(fields, params);
+    return this.codec.frame(fields, params);
   }
 };
 function tooLarge(what, size, most) {
@@ -450,9 +450,12 @@ function tooLarge(what, size, most) {
     return void 0;
   return { code: "INVALID_ARGUMENT", message: `${what} takes ${size} bytes and the peer accepts ${most}` };
 }
-function finish({ timer, request }, outcome) {
-  clearTimeout(timer);
-  request.end(outcome);
+function finish(pending, outcome) {
+  if (pending.over)
+    return;
+  pending.over = true;
+  clearTimeout(pending.timer);
+  pending.request.end(outcome);
 }
 var CANCELLED = { code: "CANCELLED", message: "cancelled by the caller" };
 function late({ method, timeout }) {
@@ -468,7 +471,8 @@ var Link = class {
   /** Resolves when the socket is closed, or a second after this side has closed it. */
   closed;
   #socket;
-  #codec;
+  /** What this client offers and the server has to take up. */
+  #protocol;
   /** Whom the frames are from and for. */
   #session;
   #user;
@@ -478,9 +482,10 @@ var Link = class {
   /** Of the silence until the end, then of the wait for the socket. */
   #timer;
   #gone;
-  constructor(socket, codec, session, user) {
+  constructor(dial, session, user) {
+    this.#protocol = `trunkline.v1.${session.codec.name}`;
+    const socket = dial(this.#protocol);
     this.#socket = socket;
-    this.#codec = codec;
     this.#session = session;
     this.#user = user;
     socket.binaryType = "arraybuffer";
@@ -517,28 +522,30 @@ var Link = class {
     this.#timer = after(1e3, this.#gone);
   }
   #open() {
-    if (this.#socket.protocol !== subprotocol(this.#codec)) {
+    const { codec } = this.#session;
+    if (this.#socket.protocol !== this.#protocol) {
       this.close(4400, "the server does not speak this subprotocol");
       return;
     }
-    const hello = this.#codec.frame([HELLO, this.#user.hello()]);
-    const room = (16 << 10) - this.#codec.size(hello) - 1;
-    this.send(this.#codec.join([hello, ...this.#session.gather(room, room)]));
+    const hello = codec.frame([HELLO, this.#user.hello()]);
+    const room2 = (16 << 10) - codec.size(hello) - 1;
+    this.send(codec.join([hello, ...this.#session.gather(room2, room2)]));
   }
   #take(packet) {
     if (this.#ended)
       return;
     this.#heardAt = performance.now();
+    const { codec } = this.#session;
     let count = 0;
     try {
-      if (typeof packet !== typeof this.#codec.join([]))
+      if (typeof packet !== typeof codec.join([]))
         throw new Broken("bad kind of packet (1003)");
-      if (this.#codec.size(packet) > DEFAULTS.packet)
+      if (codec.size(packet) > DEFAULTS.packet)
         throw new Broken("too large a packet (1009)");
-      for (const bytes of this.#codec.split(packet)) {
+      for (const bytes of codec.split(packet)) {
         if (++count > MAX_FRAMES)
           throw new Broken("too many frames");
-        const frame = decode2(this.#codec, bytes);
+        const frame = decode2(codec, bytes);
         if (!this.#welcomed)
           this.#welcome(frame);
         else
@@ -575,18 +582,15 @@ var Link = class {
       return;
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#user.ended(close);
+    this.#user.end(close);
   }
 };
-function subprotocol(codec) {
-  return `trunkline.v1.${codec.name}`;
-}
 var MARK = 256 << 10;
 
 // rpc-client-ts/dist/outcome.js
-function understand(name, outcome, cause, method, revival) {
+function understand(name2, outcome, cause, method, revival) {
   if (outcome[0] === FAIL)
-    throw failed(name, outcome[1], cause);
+    throw failed(name2, outcome[1], cause);
   const [kind, payload] = outcome;
   const plan = method?.r?.[kind === OK ? 0 : 1];
   let value;
@@ -596,38 +600,38 @@ function understand(name, outcome, cause, method, revival) {
       value = revival.revive.read(value, plan, revival.plans ?? {});
   } catch (error) {
     const message = `the answer cannot be read: ${reason(error)}`;
-    throw failed(name, { code: error instanceof UnsafeInteger ? "OUT_OF_RANGE" : "INTERNAL", message, executed: true }, error);
+    throw failed(name2, { code: error instanceof UnsafeInteger ? "OUT_OF_RANGE" : "INTERNAL", message, executed: true }, error);
   }
   if (kind === OK)
     return value;
   const { code, data } = value ?? {};
   if (typeof code !== "string") {
-    throw failed(name, { code: "UNKNOWN", executed: true });
+    throw failed(name2, { code: "UNKNOWN", executed: true });
   }
   throw new RpcError({
     kind: "app",
-    method: name,
+    method: name2,
     code,
     data,
     maybeExecuted: true,
-    message: `${name} failed with ${code}`
+    message: `${name2} failed with ${code}`
   });
 }
 
 // rpc-client-ts/dist/service.js
 function stub(def, call) {
   const methods = {};
-  for (const [name, method] of Object.entries(def.methods)) {
+  for (const [name2, method] of Object.entries(def.methods)) {
     const count = method.p.length;
-    methods[name] = (...args) => {
-      const params = method.b ? args[0] : positional(args, count);
-      return call(method.n ?? name, params, args[count], method);
+    methods[name2] = (...args2) => {
+      const params = method.b ? args2[0] : positional(args2, count);
+      return call(method.n ?? name2, params, args2[count], method);
     };
   }
   return Object.defineProperty(methods, DEF, { value: def });
 }
-function positional(args, count) {
-  const params = args.slice(0, count);
+function positional(args2, count) {
+  const params = args2.slice(0, count);
   while (params.length > 0 && params.at(-1) === void 0)
     params.pop();
   return params.length > 0 ? params : void 0;
@@ -635,9 +639,6 @@ function positional(args, count) {
 var DEF = /* @__PURE__ */ Symbol.for("trunkline.service");
 
 // rpc-client-ts/dist/client.js
-function connect(url, options = {}) {
-  return new Connection(absolute(url), options);
-}
 function absolute(url) {
   const page = globalThis.location?.href;
   try {
@@ -659,10 +660,8 @@ var Connection = class {
   user;
   #url;
   #options;
-  #codec;
   #session;
   #stubs = /* @__PURE__ */ new Map();
-  #hashes;
   /** Each with the name of its event; those of the state have none. */
   #listeners = /* @__PURE__ */ new Set();
   #link;
@@ -670,11 +669,11 @@ var Connection = class {
   #patience;
   #accept;
   #reject;
-  constructor(url, options) {
-    this.#url = url;
+  constructor(url, options, session) {
+    this.#url = absolute(url);
     this.#options = options;
-    this.#codec = options.codec ?? json;
-    this.#session = new Session(this.#codec, (name, params) => this.#event(name, params));
+    this.#session = session;
+    session.event = (name2, params) => this.event(name2, params);
     this.ready = new Promise((resolve, reject) => {
       this.#accept = resolve;
       this.#reject = reject;
@@ -685,13 +684,10 @@ var Connection = class {
   }
   service(def) {
     if (!this.#stubs.has(def)) {
-      this.#hashes = { ...this.#hashes, [def.name]: def.hash };
-      this.#stubs.set(def, stub(def, (name, params, options, method) => this.#call(name, params, options, method, def)));
+      this.check(def);
+      this.#stubs.set(def, stub(def, (name2, params, options, method) => this.call(name2, params, options, method, def)));
     }
     return this.#stubs.get(def);
-  }
-  call(method, params, options) {
-    return this.#call(method, params, options);
   }
   on(event, listener) {
     return this.#listen(event, listener);
@@ -701,7 +697,7 @@ var Connection = class {
   }
   async close() {
     this.#session.flush();
-    this.#end({ code: 1e3, reason: "closed by this client" });
+    this.end({ code: 1e3, reason: "closed by this client" });
     this.#link?.close(1e3);
     await this.#link?.closed;
   }
@@ -711,57 +707,48 @@ var Connection = class {
   async #dial() {
     const { WebSocket, connectTimeout = 1e4 } = this.#options;
     const late2 = () => {
-      this.#end({ code: 1006, reason: `no connection within ${connectTimeout / 1e3} seconds` });
+      this.end({ code: 1006, reason: `no connection within ${connectTimeout / 1e3} seconds` });
       this.#link?.close(1e3);
     };
     this.#patience = after(connectTimeout, late2);
     try {
       const Socket = WebSocket ?? await platformSocket();
-      this.#token = await this.#fetch();
+      this.#token = await this.fetch();
       if (this.state === "closed")
         return;
-      this.#link = new Link(new Socket(this.#url, [subprotocol(this.#codec)]), this.#codec, this.#session, {
-        hello: () => this.#hello(),
-        welcomed: (welcome, link) => this.#welcomed(welcome, link),
-        ended: (close) => this.#end(close)
-      });
+      this.#link = new Link((protocol) => new Socket(this.#url, [protocol]), this.#session, this);
     } catch (error) {
-      this.#end({ code: 1006, reason: reason(error) }, void 0, error);
+      this.end({ code: 1006, reason: reason(error) }, void 0, error);
     }
   }
-  async #fetch() {
+  async fetch() {
     const { token } = this.#options;
     return (typeof token === "function" ? await token() : token) ?? void 0;
   }
-  #hello() {
+  hello() {
     return {
       v: 1,
       client: NAME,
       uid: this.#options.uid,
       token: this.#token,
       js: 1,
-      limits: DEFAULTS,
-      services: this.#hashes
+      limits: DEFAULTS
     };
   }
-  #welcomed(welcome, link) {
-    const { user, limits, services = {} } = welcome;
+  welcomed(welcome, link) {
+    const { user, limits } = welcome;
     if (this.#token !== void 0 && user === void 0) {
       const refused = { code: "UNAUTHENTICATED", message: "the server did not accept the token" };
-      this.#end({ code: 1e3, reason: refused.message }, refused);
+      this.end({ code: 1e3, reason: refused.message }, refused);
       link.close(1e3);
       return;
     }
     clearTimeout(this.#patience);
-    const stale = Object.keys(services).join(", ");
-    if (stale) {
-      console.warn(`trunkline: the generated file with ${stale} is not of the server's version: generate it again, with \`cargo rpc\` or \`trunkline gen\``);
-    }
     this.#session.attach(link, limits);
     this.#accept();
-    this.#become("open", user);
+    this.become("open", user);
   }
-  #end(close, failure, cause) {
+  end(close, failure, cause) {
     if (this.state === "closed")
       return;
     clearTimeout(this.#patience);
@@ -771,7 +758,7 @@ var Connection = class {
     const ending = failure ?? { code, message };
     this.#reject(failed("", ending, cause));
     this.#session.end(ending, failure?.message ?? `the connection was lost before the answer (${why})`);
-    this.#become("closed", this.user, close);
+    this.become("closed", this.user, close);
   }
   /** Why there never was a connection, as far as browsers tell. */
   #nowhere(why) {
@@ -779,7 +766,7 @@ var Connection = class {
     const hint = this.#link ? ": is the path right, and the origin allowed?" : "";
     return `there is no connection to ${url} (${why})${hint}`;
   }
-  #become(state2, user, close) {
+  become(state2, user, close) {
     const same = this.state === state2 && this.user === user;
     this.state = state2;
     this.user = user;
@@ -791,11 +778,11 @@ var Connection = class {
     this.#listeners.add(own);
     return () => this.#listeners.delete(own);
   }
-  #tell(event, ...args) {
+  #tell(event, ...args2) {
     for (const [of, listener] of [...this.#listeners]) {
       try {
         if (of === event)
-          listener(...args);
+          listener(...args2);
       } catch (error) {
         queueMicrotask(() => {
           throw error;
@@ -803,16 +790,24 @@ var Connection = class {
       }
     }
   }
-  #event(name, params) {
+  /** Takes what the server sends by itself. */
+  event(name2, params) {
     let value;
     try {
       value = params();
     } catch {
       return;
     }
-    this.#tell(name, Array.isArray(value) ? value[0] : value);
+    this.#tell(name2, Array.isArray(value) ? value[0] : value);
   }
-  #call(name, params, options = {}, method, revival) {
+  /** Throws if the service has what this client does not. */
+  check({ name: name2, methods }) {
+    if (Object.values(methods).some(({ s }) => s)) {
+      throw new TypeError(`${name2} streams: import "trunkline"`);
+    }
+  }
+  call(name2, params, options = {}, method, revival, more) {
+    const session = this.#session;
     const { signal, meta } = options;
     const told = options.timeout ?? (method?.t ? void 0 : this.#options.timeout);
     const timeout = told ?? method?.t ?? CALL_TIMEOUT;
@@ -821,21 +816,22 @@ var Connection = class {
       const abort = () => giveUp?.();
       const end = (outcome) => {
         signal?.removeEventListener("abort", abort);
-        settle(() => understand(name, outcome, signal?.reason, method, revival), outcome[0] !== OK);
+        settle(() => understand(name2, outcome, signal?.reason, method, revival), outcome[0] !== OK);
       };
       if (signal?.aborted)
         return end([FAIL, CANCELLED]);
       try {
-        const encoded = params === void 0 ? void 0 : this.#codec.encode(params, method?.x && revival?.revive?.write);
+        const encoded = params === void 0 ? void 0 : session.codec.encode(params, method?.x && revival?.revive?.write);
         signal?.addEventListener("abort", abort);
         const t = told && told < Infinity ? MAX_TIMER : void 0;
-        giveUp = this.#session.call({
-          method: name,
+        giveUp = session.call({
+          method: name2,
           params: encoded,
           oneway: method?.k === 1,
           timeout,
           head: t || meta ? asRead({ t, m: meta }) : void 0,
-          end
+          end,
+          ...more
         });
       } catch (error) {
         end([FAIL, { code: "INVALID_ARGUMENT", message: `the call cannot be encoded: ${reason(error)}` }]);
@@ -844,15 +840,833 @@ var Connection = class {
   }
 };
 
+// rpc-client-ts/dist/exchange.js
+var Exchange = class extends Session {
+  served;
+  #flows = /* @__PURE__ */ new Map();
+  #producers = /* @__PURE__ */ new Map();
+  /** Frames that wait behind the calls. */
+  #bulk = [];
+  #size = 0;
+  /** Who waits for room. */
+  #waiting = [];
+  #slots = 0;
+  #aside = 0;
+  attach(outlet, limits = {}) {
+    const { streams = 0, stream_items = 0, stream_bytes = 0 } = limits;
+    if (![streams, stream_items, stream_bytes].every(isWhole))
+      throw new Broken("bad limits of streams");
+    super.attach(outlet, limits);
+  }
+  handle(frame) {
+    switch (frame[0]) {
+      case ITEM:
+        this.#item(frame[1], unavailable(frame[2]), frame[3]);
+        break;
+      case CREDIT:
+        this.#producers.get(frame[1])?.credit(frame[2], frame[3]);
+        break;
+      case CANCEL: {
+        const [, id] = frame;
+        if (id % 2 === 0)
+          this.served.cancelled(id);
+        else if (this.#producers.get(id)?.stop()) {
+          this.put([FAIL, id, { code: "CANCELLED", message: "the peer wants no more", executed: true }]);
+        }
+        break;
+      }
+      case PUBLICATION:
+        this.served.published(frame[1], frame[2], frame[3], frame[4], frame[5]);
+        break;
+      case POSITION:
+        this.served.moved(frame[1], frame[2], frame[3], frame[4]);
+        break;
+      default:
+        super.handle(frame);
+    }
+  }
+  end(failure, lost) {
+    super.end(failure, lost);
+    for (const producer of this.#producers.values())
+      producer.stop();
+    this.#producers.clear();
+    this.#flows.clear();
+    this.#bulk = [];
+    this.#size = 0;
+    this.#makeRoom();
+  }
+  /** Answers a request of the peer. */
+  answer(id, fields, payload) {
+    const size = this.codec.size(this.codec.frame(fields, payload));
+    if (size <= this.limits.packet)
+      this.urge(id, fields, payload);
+    else {
+      const message = `the answer takes ${size} bytes and the peer accepts ${this.limits.packet}`;
+      this.urge(id, [FAIL, id, { code: "RESOURCE_EXHAUSTED", message, executed: true }]);
+    }
+  }
+  refuse(id, code, message, executed) {
+    this.urge(id, [FAIL, id, { code, message, executed }]);
+  }
+  /** Sends a stream under `id`, until it ends or `stop` is called on it. */
+  async produce(id, producer) {
+    const { stream_items = WINDOW[0], stream_bytes = WINDOW[1] } = this.limits;
+    this.#producers.set(id, producer);
+    await producer.run(this, id, stream_items, stream_bytes);
+    this.#producers.delete(id);
+  }
+  encode(value, write) {
+    const payload = this.codec.encode(value, write);
+    const size = this.codec.size(payload) + 64;
+    if (size > this.limits.packet) {
+      throw new RangeError(`an item takes ${size} bytes and the peer accepts ${this.limits.packet}`);
+    }
+    return payload;
+  }
+  size(packet) {
+    return this.codec.size(packet);
+  }
+  put(fields, payload) {
+    const frame = this.codec.frame(fields, payload);
+    this.#bulk.push(frame);
+    this.#size += this.codec.size(frame);
+    this.wake();
+  }
+  room() {
+    if (this.#size < MARK2)
+      return void 0;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+  asked(request, message) {
+    if (message)
+      super.asked(request, message);
+    else
+      this.served.asked(request);
+  }
+  mayLeave(request) {
+    const { streams = 0, flow } = request;
+    const most = this.limits.streams ?? 128;
+    if (streams && this.#slots + streams > most)
+      return false;
+    return (flow ? this.#aside : this.sent.size - this.#aside) < (flow ? most : this.limits.in_flight) && this.lastId + 2 * streams < MAX_ID;
+  }
+  leave(pending) {
+    super.leave(pending);
+    const { streams = 0, flow, uploads = [] } = pending.request;
+    const id = pending.id;
+    this.#slots += streams;
+    if (flow) {
+      this.#aside++;
+      this.#flows.set(id, flow);
+      flow.onTaken = () => this.#grant(id, flow);
+    }
+    for (const upload of uploads)
+      void this.produce(this.lastId += 2, upload);
+  }
+  write(pending, id) {
+    const { request } = pending;
+    const { uploads = [] } = request;
+    if (uploads.length === 0)
+      return super.write(pending, id);
+    const head2 = { ...request.head, s: uploads.map((_, i) => id + 2 * (i + 1)) };
+    return super.write({ ...pending, request: { ...request, head: head2 } }, id);
+  }
+  answered(id, outcome) {
+    const request = this.sent.get(id)?.request;
+    if (request) {
+      const { streams = 0, flow, uploads = [], answer } = request;
+      this.#slots -= streams;
+      if (flow)
+        this.#aside--;
+      this.#flows.delete(id);
+      for (const upload of uploads)
+        upload.stop();
+      if (answer && outcome[0] === OK)
+        answer(readOr(outcome[1], void 0));
+    }
+    super.answered(id, outcome);
+  }
+  next(room2) {
+    const frame = super.next(room2);
+    if (frame !== void 0)
+      return frame;
+    const [first] = this.#bulk;
+    if (first === void 0)
+      return void 0;
+    const size = this.codec.size(first);
+    if (size > room2)
+      return void 0;
+    this.#bulk.shift();
+    this.#size -= size;
+    if (this.#size < MARK2)
+      this.#makeRoom();
+    return first;
+  }
+  #makeRoom() {
+    for (const wake of this.#waiting.splice(0))
+      wake();
+  }
+  #item(id, message, value) {
+    const flow = this.#flows.get(id);
+    const pending = this.sent.get(id);
+    if (!pending)
+      return;
+    if (!flow || message) {
+      this.cancel(pending, {
+        code: "UNIMPLEMENTED",
+        message: message ?? "this method streams: call it by a generated file"
+      });
+      return;
+    }
+    const size = value.bytes === void 0 ? 0 : this.codec.size(value.bytes);
+    const mayArrive = flow.arrived.every((arrived, i) => arrived < at(flow.granted, i) + at(WINDOW, i));
+    if (!mayArrive && !flow.isOver)
+      throw new Broken("an item without credit");
+    flow.push(value, size);
+  }
+  /** Gives credit when half of what there was has been taken. */
+  #grant(id, flow) {
+    if (!flow.taken.some((taken, i) => taken - at(flow.granted, i) >= at(WINDOW, i) / 2))
+      return;
+    flow.granted = flow.taken;
+    this.urge(id, [CREDIT, id, ...flow.taken.map((taken, i) => taken + at(WINDOW, i))]);
+  }
+};
+function readOr(payload, otherwise) {
+  try {
+    return payload();
+  } catch {
+    return otherwise;
+  }
+}
+function at(pair, i) {
+  return pair[i];
+}
+var WINDOW = [1024, 256 << 10];
+var MARK2 = 64 << 10;
+
+// rpc-client-ts/dist/login.js
+function watchLogin(refresh, ended) {
+  let end;
+  let timer;
+  const tick = async () => {
+    const known = end;
+    let pause = end - performance.now();
+    if (pause <= 0)
+      return ended();
+    try {
+      if (refresh)
+        return await refresh();
+    } catch (error) {
+      console.warn(error);
+      const { code, retryAfterMs = 1e3 } = error;
+      if (!FINAL.test(code))
+        pause = Math.min(pause, retryAfterMs);
+    }
+    if (known === end)
+      timer = after(pause + 1, tick);
+  };
+  return (left = Infinity, share = Math.random() / 4) => {
+    clearTimeout(timer);
+    end = performance.now() + left;
+    timer = after(left * share, tick);
+  };
+}
+var FINAL = /^(UNAUTH|PERM|INVALID|UNIM)/;
+
+// rpc-client-ts/dist/producer.js
+var Producer = class {
+  #source;
+  #write;
+  #failed;
+  #values;
+  #credit = [0, 0];
+  #used = [0, 0];
+  #isOver = false;
+  #wake;
+  constructor(source, write, failed2) {
+    this.#source = source;
+    this.#write = write;
+    this.#failed = failed2;
+  }
+  /** Sends all of it under `id`; resolves when it has ended. The peer may take so many items and bytes. */
+  async run(way, id, items, bytes) {
+    this.credit(items, bytes);
+    if (this.#isOver)
+      return;
+    try {
+      const source = this.#source;
+      const values = source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]();
+      this.#values = values;
+      for (; ; ) {
+        await this.#mayGoOn(way);
+        if (this.#isOver)
+          return;
+        const next = await values.next();
+        if (this.#isOver)
+          return;
+        if (next.done)
+          break;
+        const payload = way.encode(next.value, this.#write);
+        this.#used[0] = this.#used[0] + 1;
+        this.#used[1] = this.#used[1] + way.size(payload);
+        way.put([ITEM, id, 0], payload);
+      }
+      this.#isOver = true;
+      way.put([OK, id]);
+    } catch (error) {
+      if (this.#isOver)
+        return;
+      this.stop();
+      way.put(...this.#failed(error, id));
+    }
+  }
+  /** The peer takes so much, from the beginning. */
+  credit(items, bytes) {
+    this.#credit = [Math.max(items, this.#credit[0]), Math.max(bytes, this.#credit[1])];
+    this.#wake?.();
+  }
+  /** Sends no more of it, and lets the source know. Whether it was running. */
+  stop() {
+    if (this.#isOver)
+      return false;
+    this.#isOver = true;
+    this.#wake?.();
+    void (async () => this.#values?.return?.())().catch(() => {
+    });
+    return true;
+  }
+  async #mayGoOn(way) {
+    while (!this.#isOver) {
+      const room2 = way.room();
+      if (room2)
+        await room2;
+      else if (this.#used.every((used, i) => used < this.#credit[i]))
+        return;
+      else {
+        await new Promise((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+};
+
+// rpc-client-ts/dist/serve.js
+var TypedError = class extends Error {
+  error;
+  constructor(error) {
+    super(error.code);
+    this.error = error;
+  }
+};
+var Services = class {
+  #exchange;
+  #entries = /* @__PURE__ */ new Map();
+  #running = /* @__PURE__ */ new Map();
+  /** How many implementations have not returned, also of calls that are answered. */
+  #busy = 0;
+  constructor(exchange) {
+    this.#exchange = exchange;
+  }
+  expose(def, impl) {
+    const added = [];
+    const stop = () => {
+      for (const remove of added)
+        remove();
+    };
+    for (const [key, method] of Object.entries(def.methods)) {
+      const name2 = method.n ?? key;
+      const entry = this.#entries.get(name2) ?? { def, method, impls: /* @__PURE__ */ new Set() };
+      const wrong = typeof impl[key] !== "function" ? "is missing" : method.u ? "takes a stream, which only servers do" : entry.impls.size > 0 && !(method.k && entry.method.k) && "is served already";
+      if (wrong) {
+        stop();
+        throw new TypeError(`${def.name}.${key} ${wrong}`);
+      }
+      const own = { call: (...args2) => impl[key](...args2) };
+      entry.impls.add(own);
+      this.#entries.set(name2, entry);
+      added.push(() => {
+        entry.impls.delete(own);
+        if (entry.impls.size === 0)
+          this.#entries.delete(name2);
+      });
+    }
+    return stop;
+  }
+  /** Takes a notification. Whether there is a method for it. */
+  notified(name2, params) {
+    const entry = this.#entries.get(name2);
+    if (!entry)
+      return false;
+    const call = { signal: new AbortController().signal, meta: {} };
+    for (const { call: impl } of [...entry.impls]) {
+      this.#run(async () => impl(...args(entry, params), call)).catch((error) => log(name2, error));
+    }
+    return true;
+  }
+  /** Takes a request. */
+  asked([, id, name2, head2, params]) {
+    const entry = this.#entries.get(name2);
+    const [impl] = entry?.impls ?? [];
+    if (!entry || !impl || entry.method.k) {
+      const message = entry ? "it gives no answer" : `this client serves no \`${name2.slice(0, 64)}\``;
+      this.#exchange.refuse(id, "UNIMPLEMENTED", message);
+      return;
+    }
+    if (this.#busy >= DEFAULTS.in_flight) {
+      this.#exchange.refuse(id, "RESOURCE_EXHAUSTED", `this client runs ${this.#busy} calls at once`);
+      return;
+    }
+    let given;
+    try {
+      given = args(entry, params);
+    } catch (error) {
+      this.#exchange.refuse(id, "INVALID_ARGUMENT", reason(error));
+      return;
+    }
+    const own = new AbortController();
+    const timer = after(head2.t ?? Infinity, () => this.#running.get(id)?.("DEADLINE_EXCEEDED", "the time for the call is over"));
+    const finish2 = () => {
+      clearTimeout(timer);
+      return this.#running.delete(id);
+    };
+    this.#running.set(id, (code, message) => {
+      finish2();
+      own.abort();
+      if (code)
+        this.#exchange.refuse(id, code, message, true);
+    });
+    const write = entry.def.revive?.write;
+    const failed2 = (error, id2) => {
+      if (error instanceof TypedError)
+        return [[ERROR, id2, 0], this.#exchange.codec.encode(error.error, write)];
+      log(name2, error);
+      return [[FAIL, id2, { code: "INTERNAL", message: "the method failed; its client has the cause", executed: true }]];
+    };
+    this.#run(async () => impl.call(...given, { signal: own.signal, meta: head2.m ?? {} })).then(async (value) => {
+      if (entry.method.s !== 1)
+        return [[OK, id, 0], this.#exchange.codec.encode(value ?? null, write)];
+      if (!this.#running.has(id))
+        return void 0;
+      const producer = new Producer(value, write, failed2);
+      own.signal.addEventListener("abort", () => producer.stop());
+      await this.#exchange.produce(id, producer);
+      finish2();
+      return void 0;
+    }).catch((error) => failed2(error, id)).then((answer) => {
+      if (answer && finish2())
+        this.#exchange.answer(id, ...answer);
+    });
+  }
+  cancelled(id) {
+    this.#running.get(id)?.("CANCELLED", "cancelled by the caller");
+  }
+  /** The connection is gone. */
+  end() {
+    for (const stop of [...this.#running.values()])
+      stop("", "");
+  }
+  async #run(act) {
+    this.#busy++;
+    try {
+      return await act();
+    } finally {
+      this.#busy--;
+    }
+  }
+};
+function args({ def, method }, params) {
+  const value = params();
+  const plans = Array.isArray(method.x) ? method.x : [];
+  const read = (value2, i) => {
+    const own = value2 === null ? void 0 : value2;
+    return plans[i] && def.revive ? def.revive.read(own, plans[i], def.plans ?? {}) : own;
+  };
+  if (method.b)
+    return [read(value, 0)];
+  const byPlace = Array.isArray(value) ? value : method.p.map((name2) => value?.[name2]);
+  if (byPlace.length > method.p.length)
+    throw new TypeError(`it takes ${method.p.length} parameters, not ${byPlace.length}`);
+  return method.p.map((_, i) => read(byPlace[i], i));
+}
+function log(name2, error) {
+  console.error(`trunkline: \`${name2}\` failed:`, error);
+}
+
+// rpc-client-ts/dist/subscription.js
+var Flow = class {
+  ready;
+  /** Where it stands on its channel, if it has one. */
+  channel;
+  sub = 0;
+  epoch = "";
+  offset = 0;
+  /** How much has arrived, has been taken, and had been taken when the sender was told last: items and bytes. */
+  arrived = [0, 0];
+  taken = [0, 0];
+  granted = [0, 0];
+  /** Is told of what was taken. */
+  onTaken;
+  /** Values that wait and how large they are, and gaps. */
+  #queue = [];
+  #settled;
+  #fail;
+  /** How it has ended: `null` as planned. */
+  #end;
+  #closed;
+  #isRead = false;
+  #wake;
+  #onGap;
+  #read;
+  /** `closed` is told when the reader wants no more; `read` makes values of payloads. */
+  constructor(closed, read) {
+    this.#closed = closed;
+    this.#read = read;
+    this.ready = new Promise((resolve, reject) => {
+      this.#settled = resolve;
+      this.#fail = reject;
+    });
+    this.ready.catch(() => {
+    });
+  }
+  get isOver() {
+    return this.#end !== void 0;
+  }
+  /** The server has answered. */
+  opened() {
+    this.#settled?.();
+  }
+  /** A value has arrived; of a channel, so many may wait. */
+  push(payload, size = 0, most = Infinity) {
+    if (this.#end)
+      return;
+    this.opened();
+    let dropped = 0;
+    while (this.#queue.length >= most) {
+      const oldest = this.#queue.shift();
+      dropped += typeof oldest === "number" ? oldest : 1;
+    }
+    if (dropped)
+      this.#queue.unshift(dropped);
+    this.arrived = [this.arrived[0] + 1, this.arrived[1] + size];
+    this.#queue.push([payload, size]);
+    this.#wake?.();
+  }
+  /** So many values will not come. */
+  gap(missed) {
+    if (this.#end)
+      return;
+    this.#queue.push(missed);
+    this.#wake?.();
+  }
+  /** Nothing more comes. */
+  end(error) {
+    this.#end ??= { error };
+    if (error)
+      this.#fail(error);
+    this.opened();
+    this.#wake?.();
+  }
+  close() {
+    this.#queue.length = 0;
+    if (this.#end)
+      return;
+    this.end(null);
+    this.#closed();
+  }
+  onGap(listener) {
+    this.#onGap = listener;
+    return this;
+  }
+  [Symbol.asyncIterator]() {
+    if (this.#isRead)
+      throw new TypeError("it is read already: a stream has one reader");
+    this.#isRead = true;
+    let last = Promise.resolve();
+    const next = () => {
+      const result2 = last.then(() => this.#next());
+      last = result2.catch(() => {
+      });
+      return result2;
+    };
+    const stop = async () => {
+      this.close();
+      return { done: true, value: void 0 };
+    };
+    return { next, return: stop };
+  }
+  subscribe(observer) {
+    const { next, error, done } = typeof observer === "function" ? { next: observer } : observer;
+    const values = this[Symbol.asyncIterator]();
+    let isOver = false;
+    const read = async () => {
+      for (; ; ) {
+        let result2;
+        try {
+          result2 = await values.next();
+        } catch (failure) {
+          if (!error)
+            throw failure;
+          if (!isOver)
+            error.call(observer, failure);
+          return;
+        }
+        if (isOver)
+          return;
+        if (result2.done)
+          return done?.call(observer);
+        next?.call(observer, result2.value);
+      }
+    };
+    read().catch((failure) => {
+      this.close();
+      queueMicrotask(() => {
+        throw failure;
+      });
+    });
+    return () => {
+      isOver = true;
+      this.close();
+    };
+  }
+  async #next() {
+    for (; ; ) {
+      const entry = this.#queue.shift();
+      if (typeof entry === "number")
+        this.#onGap?.(entry);
+      else if (entry)
+        return this.#take(...entry);
+      else if (this.#end) {
+        const { error } = this.#end;
+        this.#end = { error: null };
+        if (error)
+          throw error;
+        return { done: true, value: void 0 };
+      } else {
+        await new Promise((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+  #take(payload, size) {
+    this.taken = [this.taken[0] + 1, this.taken[1] + size];
+    try {
+      const value = this.#read(payload);
+      if (!this.#end)
+        this.onTaken?.();
+      return { done: false, value };
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+};
+
+// rpc-client-ts/dist/full.js
+function connect(url, options = {}) {
+  return new FullConnection(url, options, new Exchange(options.codec ?? json));
+}
+var FullConnection = class extends Connection {
+  #services;
+  #uid;
+  #channels = /* @__PURE__ */ new Map();
+  #loginEnds;
+  #hashes;
+  constructor(url, options, exchange) {
+    super(url, options, exchange);
+    this.#uid = options.uid;
+    this.#services = new Services(exchange);
+    this.#loginEnds = watchLogin(typeof options.token === "function" ? () => this.refresh() : void 0, () => this.become("open", void 0));
+    exchange.served = {
+      asked: (request) => this.#services.asked(request),
+      cancelled: (id) => this.#services.cancelled(id),
+      published: (channel, epoch, offset, method, value) => {
+        if (method)
+          return;
+        for (const flow of this.#readers(channel, epoch, offset))
+          flow.push(value, 0, BUFFER);
+      },
+      moved: (channel, epoch, offset, missed) => {
+        for (const flow of this.#readers(channel, epoch, offset))
+          if (missed)
+            flow.gap(missed);
+      }
+    };
+  }
+  expose(def, impl) {
+    return this.#services.expose(def, impl);
+  }
+  channel(name2) {
+    return this.#stream("rpc.subscribe", { channel: name2 }, {});
+  }
+  login(token) {
+    return this.#logIn("rpc.login", token);
+  }
+  async refresh(token) {
+    await this.#logIn("rpc.refresh", token ?? await this.fetch());
+  }
+  call(name2, params, options = {}, method, revival, more) {
+    if (method?.s === 1)
+      return this.#stream(name2, params, options, method, revival);
+    if (!method?.u)
+      return super.call(name2, params, options, method, revival, more);
+    const { broken, signal, free } = linked(options.signal);
+    const [sent, uploads] = split(params, method, revival, broken);
+    const timed = { ...untimed(options, method), signal };
+    const request = { uploads, streams: uploads.length };
+    const call = super.call(name2, sent, timed, method, revival, request);
+    call.then(free, free);
+    return call;
+  }
+  hello() {
+    return { ...super.hello(), services: this.#hashes };
+  }
+  welcomed(welcome, link) {
+    const stale = Object.keys(welcome.services ?? {}).join(", ");
+    if (stale) {
+      console.warn(`trunkline: the generated file with ${stale} is not of the server's version: generate it again, with \`cargo rpc\` or \`trunkline gen\``);
+    }
+    super.welcomed(welcome, link);
+    this.#ends(welcome);
+  }
+  end(close, failure, cause) {
+    const wasOpen = this.state !== "closed";
+    super.end(close, failure, cause);
+    if (!wasOpen)
+      return;
+    this.#loginEnds(NaN);
+    this.#services.end();
+    const why = failure ?? {
+      code: "UNAVAILABLE",
+      message: `the connection was lost (${close.code} ${close.reason})`,
+      executed: true
+    };
+    for (const [name2, flows] of this.#channels)
+      for (const flow of flows)
+        flow.end(failed(name2, why));
+    this.#channels.clear();
+  }
+  check(def) {
+    this.#hashes = { ...this.#hashes, [def.name]: def.hash };
+  }
+  event(name2, params) {
+    if (name2 === "rpc.expiring")
+      this.#ends(params(), Math.random() / 4);
+    else if (!this.#services.notified(name2, params))
+      super.event(name2, params);
+  }
+  async #logIn(method, token) {
+    const login = await super.call(method, { token, uid: this.#uid });
+    if (this.state === "closed")
+      return;
+    this.#ends(login);
+    this.become("open", login.user);
+  }
+  /** At four fifths of its time, a little earlier or later, so that clients that came together do not refresh together. */
+  #ends(login, share = 0.75 + Math.random() / 10) {
+    if (this.state !== "closed")
+      this.#loginEnds(login?.expires_ms, share);
+  }
+  /** Makes a call that gives a stream, or what is published on a channel. */
+  #stream(name2, params, options, method, revival) {
+    const { broken, signal, free } = linked(options.signal);
+    const flow = new Flow(() => {
+      broken();
+      this.#leave(flow);
+    }, (payload) => understand(name2, [OK, payload], void 0, method, revival));
+    const [sent, uploads] = split(params, method, revival, broken);
+    const request = {
+      uploads,
+      streams: uploads.length + (method ? 1 : 0),
+      flow: method && flow,
+      answer: (value) => this.#subscribed(flow, value)
+    };
+    const answered = method && { ...method, r: [0, method.r?.[1] ?? 0] };
+    const call = super.call(name2, sent, { ...untimed(options, method), signal }, answered, revival, request);
+    void call.result().then((r) => {
+      free();
+      if (!r.ok)
+        flow.end(r.error);
+      else if (r.value === null || r.value === void 0)
+        flow.end(null);
+      else if (flow.channel === void 0) {
+        flow.end(failed(name2, { code: "UNIMPLEMENTED", message: "it does not stream", executed: true }));
+      }
+    });
+    return flow;
+  }
+  /** The answer that says which channel a stream is of. */
+  #subscribed(flow, value) {
+    const { sub, channel, epoch, offset } = value ?? {};
+    if (typeof channel !== "string" || typeof sub !== "number")
+      return;
+    Object.assign(flow, { sub, channel, epoch, offset });
+    if (flow.isOver) {
+      this.#leave(flow);
+      return;
+    }
+    const flows = this.#channels.get(channel) ?? /* @__PURE__ */ new Set();
+    this.#channels.set(channel, flows.add(flow));
+    flow.opened();
+  }
+  #leave(flow) {
+    const { channel, sub } = flow;
+    if (channel === void 0 || this.state === "closed")
+      return;
+    const flows = this.#channels.get(channel);
+    flows?.delete(flow);
+    if (flows?.size === 0)
+      this.#channels.delete(channel);
+    void super.call("rpc.unsubscribe", { subs: [sub] }).result();
+  }
+  /** Those who read a channel and have not heard of this place in it yet. */
+  #readers(channel, epoch, offset) {
+    const flows = [...this.#channels.get(channel) ?? []].filter((it) => it.epoch !== epoch || it.offset < offset);
+    for (const flow of flows)
+      Object.assign(flow, { epoch, offset });
+    return flows;
+  }
+};
+function split(params, method, revival, broken) {
+  if (!method?.u)
+    return [params, []];
+  const list = Array.isArray(params) ? [...params] : [];
+  const uploads = method.u.map((place, i) => {
+    const source = list[place];
+    list[place] = new StreamRef(i);
+    return new Producer(source, method.x && revival?.revive?.write, (error, id) => {
+      broken(error);
+      return [[FAIL, id, { code: "CANCELLED", message: "the caller could not go on" }]];
+    });
+  });
+  return [list, uploads];
+}
+function linked(signal) {
+  const own = new AbortController();
+  const broken = (why) => own.abort(why);
+  const abort = () => broken(signal?.reason);
+  if (signal?.aborted)
+    abort();
+  signal?.addEventListener("abort", abort);
+  return { signal: own.signal, broken, free: () => signal?.removeEventListener("abort", abort) };
+}
+function untimed(options, method) {
+  return { ...options, timeout: options.timeout ?? (method && !method.t ? Infinity : void 0) };
+}
+var BUFFER = 1024;
+
 // examples/quickstart/web/rpc.ts
 var Chat = {
   name: "Chat",
-  hash: "f7f9b6bffd5fd8c0",
+  hash: "ac09da9d76172bd4",
   methods: {
     rooms: { p: [], i: 1 },
     join: { p: ["room"] },
     say: { p: ["text"] },
     history: { p: ["room", "limit"] },
+    watch: { p: ["room"], s: 1 },
     think: { p: ["seconds"] },
     typing: { p: [], k: 1 }
   }
@@ -865,23 +1679,38 @@ var [messages, problem, state, rooms] = ["messages", "problem", "state", "rooms"
 var sendButton = document.querySelector("#say button");
 var client;
 var chat;
-async function enter(name, room) {
+var live;
+async function enter(name2, room2) {
+  live = void 0;
   await client?.close();
-  client = connect("/rpc", { token: `token-of-${name}` });
+  client = connect("/rpc", { token: `token-of-${name2}` });
   state.textContent = client.state;
   client.onState((now, _close, user) => state.textContent = user ? `${now} as ${user}` : now);
   chat = client.service(Chat);
   rooms.replaceChildren(...(await chat.rooms()).map((known) => new Option(known)));
-  const joined = await chat.join(room).result();
+  const joined = await chat.join(room2).result();
   sendButton.disabled = !joined.ok;
   problem.textContent = joined.ok ? "" : explain(joined.error);
-  show(joined.ok ? await chat.history(room) : []);
+  messages.replaceChildren();
+  if (!joined.ok) return;
+  sessionStorage.setItem("who", JSON.stringify([name2, room2]));
+  live = chat.watch(room2);
+  const history = await chat.history(room2);
+  for (const message of [...history].reverse()) show(message);
+  const newest = history[0]?.id ?? 0;
+  void follow(live, newest);
+}
+async function follow(said, newest) {
+  try {
+    for await (const message of said) if (message.id > newest) show(message);
+  } catch (error) {
+    if (said === live) problem.textContent = error.message;
+  }
 }
 async function say(text) {
   const said = await chat.say(text).result();
   problem.textContent = said.ok ? "" : explain(said.error);
   if (said.ok) textInput.value = "";
-  show(await chat.history(roomInput.value));
 }
 function explain(error) {
   if (error.kind === "app") {
@@ -895,15 +1724,12 @@ function explain(error) {
   }
   return error.message;
 }
-function show(history) {
-  const rows = history.reverse().map((message) => {
-    const row = document.createElement("li");
-    const from = document.createElement("b");
-    from.textContent = message.from;
-    row.append(from, message.text);
-    return row;
-  });
-  messages.replaceChildren(...rows);
+function show(message) {
+  const row = document.createElement("li");
+  const from = document.createElement("b");
+  from.textContent = message.from;
+  row.append(from, message.text);
+  messages.append(row);
 }
 function onSubmit(form, work) {
   element(form).addEventListener("submit", (event) => {
@@ -913,3 +1739,9 @@ function onSubmit(form, work) {
 }
 onSubmit("enter", () => enter(nameInput.value, roomInput.value));
 onSubmit("say", () => say(textInput.value));
+var [name, room] = JSON.parse(sessionStorage.getItem("who") ?? "[]");
+if (name) {
+  nameInput.value = name;
+  roomInput.value = room;
+  element("enter").requestSubmit();
+}

@@ -2,7 +2,7 @@
 //
 // `cargo xtask gen` makes `rpc.ts` from the Rust traits and `app.js` from this file, so that the example needs no Node.
 
-import { connect, type Client, type RpcError } from "trunkline";
+import { connect, type Client, type RpcError, type Subscription } from "trunkline";
 import { Chat, type ChatError, type Message } from "./rpc.ts";
 
 const element = <E extends HTMLElement>(id: string) => document.getElementById(id) as E;
@@ -12,9 +12,11 @@ const sendButton = document.querySelector<HTMLButtonElement>("#say button")!;
 
 let client: Client | undefined;
 let chat: Chat | undefined;
+let live: Subscription<Message, ChatError> | undefined;
 
 /** Connects as somebody, and enters a room. */
 async function enter(name: string, room: string): Promise<void> {
+  live = undefined;
   await client?.close();
   client = connect("/rpc", { token: `token-of-${name}` });
   state!.textContent = client.state;
@@ -25,15 +27,32 @@ async function enter(name: string, room: string): Promise<void> {
   const joined = await chat.join(room).result();
   sendButton.disabled = !joined.ok;
   problem!.textContent = joined.ok ? "" : explain(joined.error);
-  show(joined.ok ? await chat.history(room) : []);
+  messages!.replaceChildren();
+  if (!joined.ok) return;
+  // The next time this tab is loaded, it is here again.
+  sessionStorage.setItem("who", JSON.stringify([name, room]));
+  // Begun before the history is asked for, so that nothing is said in between.
+  live = chat.watch(room);
+  const history = await chat.history(room);
+  for (const message of [...history].reverse()) show(message);
+  const newest = history[0]?.id ?? 0;
+  void follow(live, newest);
 }
 
-/** Says something, and shows what the room has heard since. */
+/** Shows what is said, until the connection ends. */
+async function follow(said: Subscription<Message, ChatError>, newest: number): Promise<void> {
+  try {
+    for await (const message of said) if (message.id > newest) show(message);
+  } catch (error) {
+    if (said === live) problem!.textContent = (error as Error).message;
+  }
+}
+
+/** Says something, which comes back to all who watch the room. */
 async function say(text: string): Promise<void> {
   const said = await chat!.say(text).result();
   problem!.textContent = said.ok ? "" : explain(said.error);
   if (said.ok) textInput!.value = "";
-  show(await chat!.history(roomInput!.value));
 }
 
 /** A typed error is a case of its own, and so is each code of the system's. */
@@ -50,15 +69,12 @@ function explain(error: RpcError<ChatError>): string {
   return error.message;
 }
 
-function show(history: Message[]): void {
-  const rows = history.reverse().map((message) => {
-    const row = document.createElement("li");
-    const from = document.createElement("b");
-    from.textContent = message.from;
-    row.append(from, message.text);
-    return row;
-  });
-  messages!.replaceChildren(...rows);
+function show(message: Message): void {
+  const row = document.createElement("li");
+  const from = document.createElement("b");
+  from.textContent = message.from;
+  row.append(from, message.text);
+  messages!.append(row);
 }
 
 function onSubmit(form: string, work: () => Promise<void>): void {
@@ -70,3 +86,10 @@ function onSubmit(form: string, work: () => Promise<void>): void {
 
 onSubmit("enter", () => enter(nameInput!.value, roomInput!.value));
 onSubmit("say", () => say(textInput!.value));
+
+const [name, room] = JSON.parse(sessionStorage.getItem("who") ?? "[]");
+if (name) {
+  nameInput!.value = name;
+  roomInput!.value = room;
+  element<HTMLFormElement>("enter").requestSubmit();
+}
