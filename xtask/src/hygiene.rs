@@ -20,9 +20,10 @@ const SOURCES: [&str; 6] =
 const HASHERS: [&str; 7] =
     ["BuildHasherDefault", "with_hasher", "FxHash", "FnvHash", "DefaultHasher", "nohash", "ahash"];
 /// Where one is used all the same, and why.
-const OWN_KEYS: [(&str, &str); 2] = [
+const OWN_KEYS: [(&str, &str); 3] = [
     ("rpc-core/src/session/calls.rs", "ids of calls made here, which no peer chooses"),
     ("rpc-core/src/session/documents.rs", "ids of documents, numbered here"),
+    ("rpc-core/src/session/streams.rs", "ids of stream calls made here; ids of the peer have std's hasher"),
 ];
 
 /// Fields that hold a credential.
