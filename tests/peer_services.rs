@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::{Notify, mpsc};
 use trunkline::{
     CallError, CallLog, Client, ClientBuilder, Code, Codec, ConnectError, Connection, ConnectionState,
-    Credentials, Error, Hub, Memory, Result, Server, User, data, has, memory, service,
+    Credentials, Error, Hub, Memory, Result, Server, Stream, User, data, has, memory, service,
 };
 use trunkline_core::Packet;
 
@@ -38,6 +38,7 @@ trait Worker {
     async fn guarded(&self) -> u32;
     async fn enter(&self, conn: Connection, name: String) -> Result<()>;
     async fn boom(&self) -> u32;
+    fn found(&self, upto: u32) -> impl Stream<Item = u32> + Send;
     async fn fails(&self) -> Result<u32>;
     async fn hang(&self) -> u32;
     /// Calls the server in turn.
@@ -135,6 +136,10 @@ impl Worker for Scanner {
 
     async fn enter(&self, conn: Connection, name: String) -> Result<()> {
         conn.login(User::new(name))
+    }
+
+    fn found(&self, upto: u32) -> impl Stream<Item = u32> + Send {
+        futures_util::stream::iter(0..upto)
     }
 
     async fn boom(&self) -> u32 {
@@ -248,7 +253,12 @@ async fn a_server_calls_its_clients_over_real_sockets_in_both_codecs() {
         assert_eq!(heard.recv().await.unwrap(), "hi");
         EventsClient::new(&conn).all(Announcement { text: "yo".into(), level: Some(1) }).await.unwrap();
         assert_eq!(heard.recv().await.unwrap(), r#"Announcement { text: "yo", level: Some(1) }"#);
-        // By a name as well, and what is not there is said.
+        // A client streams as a server does.
+        let mut found = worker.found(3000);
+        for expected in 0..3000 {
+            assert_eq!(within(found.next()).await.unwrap().unwrap(), expected);
+        }
+        assert!(within(found.next()).await.is_none());
         let calls = (0..200).map(|n| worker.scan_jobs((0..n % 10).collect()));
         for (n, scanned) in futures_util::future::join_all(calls).await.into_iter().enumerate() {
             assert_eq!(scanned.unwrap(), n % 10);
