@@ -125,7 +125,7 @@ const TELLS_NO_SECRET: [&str; 7] =
 ///
 /// impl Authenticator for Accounts {
 ///     async fn authenticate(&self, creds: &Credentials) -> Result<Option<User>, Error> {
-///         Ok(creds.token().and_then(|token| token.strip_prefix("tok-")).map(User::new))
+///         Ok(creds.bearer().and_then(|token| token.strip_prefix("tok-")).map(User::new))
 ///     }
 /// }
 /// ```

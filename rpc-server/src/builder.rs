@@ -152,7 +152,7 @@ impl ServerBuilder {
     /// use trunkline_server::{Credentials, Server};
     ///
     /// let server = Server::builder()
-    ///     .auth(|credentials: &Credentials| match credentials.token() {
+    ///     .auth(|credentials: &Credentials| match credentials.bearer() {
     ///         Some("opensesame") => Ok::<_, Error>(Some(User::new("ali"))),
     ///         _ => Ok(None),
     ///     })
