@@ -35,6 +35,16 @@ pub struct ItemBatch {
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
     pub(crate) frames: usize,
+    /// Where the last frame ends. What is behind it was left by an item that panicked while it was written.
+    whole: usize,
+}
+
+impl Body {
+    /// The frames alone.
+    fn into_whole(mut self) -> Self {
+        self.bytes.truncate(self.whole);
+        self
+    }
 }
 
 impl ItemBatch {
@@ -76,6 +86,7 @@ impl ItemBatch {
             self.begin_packet_at(start);
         }
         self.open.frames += 1;
+        self.open.whole = self.open.bytes.len();
         if self.open.bytes.len() >= fill {
             self.close();
         }
@@ -96,8 +107,9 @@ impl ItemBatch {
     }
 
     fn close(&mut self) {
-        if !self.open.bytes.is_empty() {
-            self.full.push(mem::take(&mut self.open));
+        let body = mem::take(&mut self.open).into_whole();
+        if body.frames > 0 {
+            self.full.push(body);
         }
     }
 
@@ -118,8 +130,8 @@ impl ItemBatch {
     /// Hands all of it over, and is empty afterwards.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Body> {
         (self.items, self.bytes) = (0, 0);
-        let open = mem::take(&mut self.open);
-        mem::take(&mut self.full).into_iter().chain(Some(open).filter(|open| !open.bytes.is_empty()))
+        self.close();
+        mem::take(&mut self.full).into_iter()
     }
 }
 
@@ -164,6 +176,9 @@ impl Items {
     }
 }
 
+/// About how many bytes a frame has around the value of an item.
+const FRAME: u64 = 32;
+
 /// The items of one stream that stand behind one another in a packet, while it is read.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -205,14 +220,89 @@ impl Run {
         (self.places.len() as u64, self.taken)
     }
 
-    /// What is left when the packet is read. A small part of it does not keep all of it in memory.
+    /// What is left when the packet is read. A small part of it does not keep all of it in memory, nor does a value keep what
+    /// stands around it beyond what such a frame needs, because nobody has counted that.
     pub(crate) fn into_items(self, codec: Codec, depth: u16, packet: &Bytes) -> Items {
         let range = self.start..self.end;
+        let counted = self.taken + FRAME * self.places.len() as u64;
+        if range.len() as u64 > 2 * counted {
+            return self.values_alone(codec, depth, packet);
+        }
         let body = if range.len() < packet.len() / 2 {
             Bytes::copy_from_slice(packet.get(range).unwrap_or_default())
         } else {
             packet.slice(range)
         };
         Items::new(codec, depth, body, self.places)
+    }
+
+    fn values_alone(mut self, codec: Codec, depth: u16, packet: &Bytes) -> Items {
+        let run = packet.get(self.start..self.end).unwrap_or_default();
+        let mut body = Vec::with_capacity(usize::try_from(self.taken).unwrap_or_default());
+        for place in &mut self.places {
+            // It is shorter than the packet, which has less than 4 GiB.
+            let start = u32::try_from(body.len()).unwrap_or(u32::MAX);
+            body.extend_from_slice(run.get(place.0 as usize..place.1 as usize).unwrap_or_default());
+            *place = (start, start + (place.1 - place.0));
+        }
+        Items::new(codec, depth, body.into(), self.places)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use serde::{Serializer, ser::SerializeSeq};
+
+    use super::*;
+
+    /// Writes something, and then panics.
+    struct Touchy;
+
+    impl Serialize for Touchy {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut list = serializer.serialize_seq(Some(2))?;
+            list.serialize_element("begun")?;
+            panic!("this cannot be written");
+        }
+    }
+
+    #[test]
+    fn what_panics_while_it_is_written_leaves_whole_frames() {
+        for codec in [Codec::Json, Codec::MessagePack] {
+            for others in [0, 1, 300] {
+                let new = || ItemBatch::new(codec, RequestId(1), false, 1 << 20);
+                let (mut touched, mut expected) = (new(), new());
+                for number in 0..others {
+                    touched.push(&"x".repeat(number)).unwrap();
+                    expected.push(&"x".repeat(number)).unwrap();
+                }
+                assert!(catch_unwind(AssertUnwindSafe(|| touched.push(&Touchy))).is_err());
+                let bodies = |mut batch: ItemBatch| {
+                    batch.take().map(|body| (body.bytes, body.frames)).collect::<Vec<_>>()
+                };
+                assert_eq!(bodies(touched), bodies(expected), "{codec} {others}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_around_a_value_is_not_kept() {
+        // Frames of 1 KiB with one byte of value each.
+        let packet = Bytes::from(vec![b' '; 64 << 10]);
+        let mut run = Run::new(RequestId(1), u64::MAX, u64::MAX, 0);
+        for frame in (0..64).map(|number| number << 10) {
+            assert!(run.push((frame, frame + 1024), (1000, 1001)));
+        }
+        let items = run.into_items(Codec::Json, 64, &packet);
+        assert_eq!((items.len(), items.body.len()), (64, 64));
+        // Where there is little around it, there is no copy.
+        let mut run = Run::new(RequestId(1), u64::MAX, u64::MAX, 0);
+        for frame in (0..64).map(|number| number << 10) {
+            assert!(run.push((frame, frame + 1024), (10, 1020)));
+        }
+        let items = run.into_items(Codec::Json, 64, &packet);
+        assert_eq!(items.body.as_ptr(), packet.as_ptr());
     }
 }

@@ -154,8 +154,8 @@ impl Notification {
     }
 
     /// The name of the method on the wire.
-    pub fn method(&self) -> &str {
-        &self.method
+    pub fn method(&self) -> Cow<'static, str> {
+        self.method.clone()
     }
 
     /// Encodes the parameters.

@@ -259,7 +259,7 @@ impl<T: Transport> Driver<T> {
         self.waited = false;
         self.write(cx, now)?;
         self.check_drained(now)?;
-        if self.once && !more && self.handlers.is_empty() {
+        if self.once && !more && self.session.events() == 0 && self.handlers.is_empty() {
             return Err(End { say: false, ..End::told(CloseReason::new(CloseCode::NORMAL, "")) });
         }
         self.arm_timer(cx, now);
@@ -374,7 +374,7 @@ impl<T: Transport> Driver<T> {
     fn ate(&mut self, call: &Arc<Pending>) {
         let (items, bytes) = call.take_eaten();
         let stream = match (call.upload(), call.key()) {
-            (Some(upload), _) => Inflow::Upload(upload),
+            (Some(upload), _) if self.knows_upload(upload, call) => Inflow::Upload(upload),
             (None, Some(key)) if self.knows(key, call) => Inflow::Call(key),
             _ => return,
         };
@@ -385,6 +385,11 @@ impl<T: Transport> Driver<T> {
     fn knows(&self, key: CallKey, call: &Arc<Pending>) -> bool {
         let known = self.calls.get(key.0).and_then(Option::as_ref);
         known.is_some_and(|known| Arc::ptr_eq(known, call))
+    }
+
+    /// Whether the id names this upload, and not one of a later link.
+    fn knows_upload(&self, id: RequestId, upload: &Arc<Pending>) -> bool {
+        self.upload(id).is_some_and(|known| Arc::ptr_eq(known, upload))
     }
 
     /// The streams that a call sends along can begin.
@@ -421,6 +426,9 @@ impl<T: Transport> Driver<T> {
 
     fn cancel(&mut self, now: Instant, call: &Arc<Pending>) {
         if let Some(upload) = call.upload() {
+            if !self.knows_upload(upload, call) {
+                return;
+            }
             self.session.leave_upload(upload);
             return self.end_upload(upload, Err(Error::new(Code::Cancelled, "not wanted any more").into()));
         }
@@ -791,7 +799,9 @@ impl<T: Transport> Driver<T> {
             self.shrink();
         }
         self.handlers.wake_stalled(&self.session);
-        if self.handlers.has_woken() && self.session.wants_more() {
+        let has_work = self.handlers.has_woken() && self.session.wants_more();
+        // What waited for room was sent meanwhile, and its callers are to be told.
+        if has_work || self.session.events() > 0 {
             cx.waker().wake_by_ref();
         }
         self.handle.set_load(self.session.in_flight(), self.session.queued());

@@ -245,8 +245,7 @@ impl Handle {
             timeout: None,
             late_at: None,
         };
-        self.push(Wish::Call(Pending::new(self.clone(), CallKind::Oneway, Ok(request))));
-        !self.is_closed()
+        self.push(Wish::Call(Pending::new(self.clone(), CallKind::Oneway, Ok(request))))
     }
 
     /// Asks the driver to close the link.
@@ -366,8 +365,9 @@ impl Handle {
         .await
     }
 
-    pub(crate) fn push(&self, wish: Wish) {
-        self.inbox.push(wish);
+    /// Whether there is a session that takes it.
+    pub(crate) fn push(&self, wish: Wish) -> bool {
+        self.inbox.push(wish)
     }
 
     /// How long a call may take that does not say.
@@ -491,19 +491,19 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, wish: Wish) {
+    fn push(&self, wish: Wish) -> bool {
         let mut state = self.lock();
         if let Some(error) = state.ended.clone() {
             drop(state);
             if let Wish::Call(call) = wish {
                 call.complete(Err(error.into()));
             }
-            return;
+            return false;
         }
         match &wish {
             Wish::Call(call) if !state.driven => state.begin(call, self.call_timeout),
             // No driver knows the call, and the next one will find it given up.
-            Wish::Cancel(_) | Wish::Ate(_) if !state.driven => return,
+            Wish::Cancel(_) | Wish::Ate(_) if !state.driven => return false,
             Wish::Close(_) => state.closing = true,
             _ => {}
         }
@@ -513,6 +513,7 @@ impl Inbox {
         if let Some(waker) = waker {
             waker.wake();
         }
+        true
     }
 
     /// Takes out what no driver needs: calls that were given up and calls whose time is over. To be dropped without the

@@ -216,6 +216,13 @@ impl Handlers {
         !self.woken.is_empty()
     }
 
+    /// Polls a handler no more until there is room for its stream.
+    fn stall(&mut self, index: usize) {
+        if !self.stalled.contains(&index) {
+            self.stalled.push(index);
+        }
+    }
+
     /// Wakes those whose streams may be sent on.
     pub(crate) fn wake_stalled(&mut self, session: &Session) {
         let places = &self.places;
@@ -239,6 +246,11 @@ impl Handlers {
             let Some(place) = self.places.get_mut(index) else { continue };
             place.signal.queued.store(false, Ordering::Release);
             let Some(handler) = &mut place.handler else { continue };
+            // Also the end of a stream waits in the way of the others, and may be large.
+            if handler.outlet.is_some() && !session.wants_items() {
+                self.stall(index);
+                continue;
+            }
             if !mem::replace(&mut handler.begun, true) {
                 self.unbegun -= 1;
             }
@@ -248,8 +260,8 @@ impl Handlers {
             }
             let polled =
                 poll(&mut handler.future, handler.watched.as_deref(), &mut Context::from_waker(&waker));
-            if handler.flush(session) && polled.is_pending() && !self.stalled.contains(&index) {
-                self.stalled.push(index);
+            if handler.flush(session) && polled.is_pending() {
+                self.stall(index);
             }
             if let Poll::Ready(outcome) = polled
                 && let Some(handler) = self.take(index)

@@ -244,3 +244,25 @@ async fn a_call_right_behind_a_close_is_ended_with_it() {
     assert!(within(before).await.is_err());
     within(pair.client_task).await.unwrap();
 }
+
+/// What had to wait for the outbound mark is told of while packets are written, when the turn has looked at events already.
+#[tokio::test(start_paused = true)]
+async fn those_that_waited_for_the_mark_end_although_nothing_comes_in() {
+    static ONEWAY: ServiceSchema = ServiceSchema::__new(
+        "Oneway",
+        None,
+        "",
+        &[MethodSchema { oneway: true, ..method("echo", &["echo"], PARAM) }],
+    );
+    for codec in [Codec::Json, Codec::MessagePack] {
+        let config = SessionConfig { outbound_mark: 32 << 10, ..SessionConfig::default() };
+        let pair = pair(codec, 64, config);
+        let blob = "x".repeat(15 << 10);
+        let tell = || pair.client.call::<()>(&ONEWAY, 0, Payload::encode(codec, &(&blob,)));
+        let begin = tokio::time::Instant::now();
+        let told = within(join_all((0..20).map(|_| tell()))).await;
+        assert!(told.into_iter().all(|told| told.is_ok()));
+        // The clock stands still as long as anybody has something to do: it did not take a ping to go on.
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+    }
+}

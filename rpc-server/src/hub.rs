@@ -347,22 +347,19 @@ impl Broadcast for Audience {
 impl Audience {
     /// Sends a notification to all of them, encoded once for each codec that they speak.
     fn tell(&self, notification: &Notification) -> Result<usize, Error> {
+        // All of it before anybody is told: if it fails, nobody was.
         let mut encoded: Vec<(Codec, Payload)> = Vec::new();
-        let mut reached = 0;
-        for conn in &self.found {
-            let handle = conn.as_handle();
-            let known = encoded.iter().find(|(codec, _)| *codec == handle.codec());
-            let params = match known {
-                Some((_, params)) => params.clone(),
-                None => {
-                    let params = notification.params(handle.codec())?.into_shared();
-                    encoded.push((handle.codec(), params.clone()));
-                    params
-                }
-            };
-            reached += usize::from(handle.notify(notification.method().to_owned(), params));
+        for codec in self.found.iter().map(|conn| conn.as_handle().codec()) {
+            if !encoded.iter().any(|(known, _)| *known == codec) {
+                encoded.push((codec, notification.params(codec)?.into_shared()));
+            }
         }
-        Ok(reached)
+        let tell = |conn: &Connection| {
+            let handle = conn.as_handle();
+            let params = encoded.iter().find(|(codec, _)| *codec == handle.codec());
+            params.is_some_and(|(_, params)| handle.notify(notification.method(), params.clone()))
+        };
+        Ok(self.found.iter().filter(|conn| tell(conn)).count())
     }
 }
 

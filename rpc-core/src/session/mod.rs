@@ -108,6 +108,8 @@ enum Queued {
     Event(Event),
     /// The peer cancels a request. It takes its turn behind the request, which nobody may have been told of yet.
     Cancel(RequestId),
+    /// The peer allows so much of a stream, whose request nobody may have been told of yet either.
+    Credit(RequestId, Amount),
     /// Items under this id, of a call made here or of an upload.
     Items(RequestId, Option<CallKey>, Items),
 }
@@ -229,7 +231,7 @@ impl Session {
         self.events.retain(|queued| match queued {
             Queued::Event(Event::Request(request)) => request.id.is_none(),
             Queued::Event(_) | Queued::Items(..) => true,
-            Queued::Cancel(_) => false,
+            Queued::Cancel(_) | Queued::Credit(..) => false,
         });
         for id in self.incoming.take_all() {
             self.report(Event::Cancelled(id));
@@ -584,6 +586,11 @@ impl Session {
                         return Some(Event::Cancelled(id));
                     }
                 }
+                Queued::Credit(id, credit) => {
+                    if self.streams.as_mut().is_some_and(|streams| streams.allow(id, credit)) {
+                        return Some(Event::Credit(id));
+                    }
+                }
                 Queued::Items(_, None, items) if items.is_empty() => {}
                 Queued::Items(id, None, items) => return Some(Event::Items(Inflow::Upload(id), items)),
                 Queued::Items(id, Some(key), items) if self.outgoing.names(key, id) => {
@@ -679,7 +686,8 @@ impl Session {
         self.link.as_mut()?.take_round_trip()
     }
 
-    /// How many messages have come since this was last asked that are no requests: answers, cancels, pings, what is not valid.
+    /// How many messages have come since this was last asked that [`Event::Request`] tells nothing of: answers, cancels, pings, what
+    /// is not valid, requests for what this version does not have.
     pub fn take_others(&mut self) -> u32 {
         std::mem::take(&mut self.others)
     }
@@ -898,14 +906,12 @@ impl Session {
                 }
             }
             Message::Credit { id, items, bytes } => {
-                let credit = Amount { items, bytes };
-                if self.streams.as_mut().is_some_and(|streams| streams.allow(id, credit)) {
-                    self.report(Event::Credit(id));
-                }
+                self.events.push_back(Queued::Credit(id, Amount { items, bytes }));
             }
             // As nobody of ours writes it.
             Message::Item { id, head, value } => {
-                let packet = value.shared();
+                // It may be a small part of a large packet, of which nothing is to be kept.
+                let packet = Bytes::copy_from_slice(value.bytes());
                 let len = u32::try_from(packet.len()).unwrap_or(u32::MAX);
                 let Some(mut run) = self.begin_run(id, 0) else { return Ok(()) };
                 if !run.push((0, packet.len()), (0, len)) {
@@ -937,7 +943,10 @@ impl Session {
         let uploads = request.head.as_ref().map(|head| head.streams.as_slice()).unwrap_or_default();
         let uploads = match request.id {
             Some(id) => streams::upload_ids(id, uploads)?,
-            None if !uploads.is_empty() => return Ok(()),
+            None if !uploads.is_empty() => {
+                self.others = self.others.saturating_add(1);
+                return Ok(());
+            }
             None => Vec::new(),
         };
         if let (Some(id), Some(last)) = (request.id, uploads.last()) {
@@ -946,6 +955,7 @@ impl Session {
             let streams = self.streams.get_or_insert_default();
             if not_available.is_none() && streams.taken + uploads.len() > self.config.max_streams as usize {
                 let refusal = self.streams_refusal();
+                self.others = self.others.saturating_add(1);
                 self.push_answer(id, Err(refusal.into()));
                 return Ok(());
             }
@@ -956,6 +966,7 @@ impl Session {
         match not_available {
             None => self.report(Event::Request(request)),
             Some(what) => {
+                self.others = self.others.saturating_add(1);
                 if let Some(id) = request.id {
                     self.push_answer(id, Err(Error::new(Code::Unimplemented, what).into()));
                 }

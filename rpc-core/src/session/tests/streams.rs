@@ -729,3 +729,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_credit_right_behind_its_request_counts() {
+    for mut pair in Pair::both() {
+        let all = (1_u64 << 53) - 1;
+        let (request, credit) = (json!([3, 1, "s", 0, []]), json!([10, 1, all, all]));
+        let packet = frames(pair.codec(), &[&request, &credit]);
+        let session = &mut pair.server.session;
+        session.handle_packet(pair.now, packet).unwrap();
+        // As a driver does: each request is taken before the next event is asked for.
+        assert!(matches!(session.poll_event(), Some(Event::Request(_))));
+        session.take_streaming(pair.now, RequestId(1), true, None, None, 0);
+        assert_eq!(session.poll_event(), Some(Event::Credit(RequestId(1))));
+        assert_eq!(session.room(RequestId(1)), (all, all));
+    }
+}
