@@ -49,6 +49,7 @@ const OURS = [
     "trunkline + MessagePack",
     'export { connect, isRpcError } from "trunkline"; export { msgpack } from "trunkline/msgpack";',
   ],
+  ["trunkline/core", 'export { connect, isRpcError } from "trunkline/core";'],
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "trunkline-peers-"));

@@ -33,7 +33,8 @@ export interface Client extends CoreClient {
    */
   expose<S>(def: ServiceDef<S>, impl: Impl<S>): () => void;
   /**
-   * What is published on a channel of the server, if the server lets this client subscribe to it. What its values are, is not checked.
+   * What is published on a channel of the server, if the server lets this client subscribe to it; servers of this version have no
+   * channels. What its values are, is not checked.
    *
    * ```ts
    * for await (const news of client.channel<News>("public.news")) show(news);
