@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::wire::Described;
+use crate::{error::Never, wire::Described};
 
 /// A generated client, as the holder of its service's description.
 ///
@@ -91,6 +91,27 @@ pub struct MethodSchema {
 }
 
 impl MethodSchema {
+    /// A method without parameters or attributes that returns nothing, for schemas that are written by hand: set the fields that
+    /// are otherwise.
+    pub const fn new(name: &'static str, wire: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            wire,
+            docs: "",
+            deprecated: None,
+            params: &[],
+            body: false,
+            public: false,
+            idempotent: false,
+            oneway: false,
+            stream: false,
+            timeout: None,
+            rate_limit: None,
+            requires: None,
+            returns: || (TypeSchema::of::<()>(), TypeSchema::of::<Never>()),
+        }
+    }
+
     /// What clients send as the method's name.
     pub fn wire_name(&self) -> &'static str {
         self.wire.first().copied().unwrap_or(self.name)

@@ -19,8 +19,7 @@ use serde_json::Value;
 use tracing::field::display;
 use trunkline_core::{
     CallKey, CloseCode, CloseReason, Code, Error, Escaped, Event, Expects, Failure, Goaway, Inflow,
-    MethodSchema, Never, Outcome, Packet, Payload, ProtocolError, Request, RequestId, Role, Session,
-    TypeSchema, shown,
+    MethodSchema, Outcome, Packet, Payload, ProtocolError, Request, RequestId, Role, Session, shown,
 };
 
 #[cfg(feature = "metrics")]
@@ -50,22 +49,7 @@ const BATCH: usize = 32;
 const BATCH_BYTES: usize = 16 << 10;
 
 /// Stands for the method of a stream that is sent along with a call made here.
-static UPLOAD: MethodSchema = MethodSchema {
-    name: "",
-    wire: &[""],
-    docs: "",
-    deprecated: None,
-    params: &[],
-    body: false,
-    public: true,
-    idempotent: false,
-    oneway: false,
-    stream: false,
-    timeout: None,
-    rate_limit: None,
-    requires: None,
-    returns: || (TypeSchema::of::<()>(), TypeSchema::of::<Never>()),
-};
+static UPLOAD: MethodSchema = MethodSchema { public: true, ..MethodSchema::new("", &[""]) };
 
 /// What one side serves, and the session that it serves it to.
 #[derive(Debug)]

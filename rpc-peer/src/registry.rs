@@ -97,20 +97,11 @@ impl Registration {
     fn new_schema(&self) -> MethodSchema {
         let name: &'static str = Box::leak(self.name.clone().into_boxed_str());
         MethodSchema {
-            name,
-            wire: Box::leak(Box::new([name])),
-            docs: "",
-            deprecated: None,
-            params: &[],
             body: true,
             public: self.public,
-            idempotent: false,
-            oneway: false,
-            stream: false,
             timeout: self.timeout,
-            rate_limit: None,
-            requires: None,
             returns: || (TypeSchema::of::<serde_json::Value>(), TypeSchema::of::<Never>()),
+            ..MethodSchema::new(name, Box::leak(Box::new([name])))
         }
     }
 }

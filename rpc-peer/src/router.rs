@@ -121,20 +121,8 @@ impl Untyped {
 
 /// The method of messages that no service takes.
 static UNTYPED: MethodSchema = MethodSchema {
-    name: "",
-    wire: &[""],
-    docs: "",
-    deprecated: None,
-    params: &[],
-    body: false,
-    public: false,
-    idempotent: false,
-    oneway: false,
-    stream: false,
-    timeout: None,
-    rate_limit: None,
-    requires: None,
     returns: || (TypeSchema::of::<serde_json::Value>(), TypeSchema::of::<Never>()),
+    ..MethodSchema::new("", &[""])
 };
 
 /// What became of a call that was let in.

@@ -14,48 +14,29 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::Semaphore;
 use trunkline_core::{
-    AwaitHello, CloseReason, Codec, KeepAlive, MethodSchema, Never, Outcome, Packet, Payload, Per, Protocol,
-    RateLimit, Role, ServiceSchema, Session, SessionConfig, TypeSchema, Welcome,
+    AwaitHello, CloseReason, Codec, KeepAlive, MethodSchema, Outcome, Packet, Payload, Per, Protocol,
+    RateLimit, Role, ServiceSchema, Session, SessionConfig, Welcome,
 };
 use trunkline_peer::{
     BoxFuture, Connection, ConnectionId, Dispatch, Driver, Expiry, Guard, Handle, Incoming, Memory, PeerInfo,
     Router, Services, User, guard_fn, memory, now,
 };
 
-const fn method(name: &'static str, wire: &'static [&'static str]) -> MethodSchema {
-    MethodSchema {
-        name,
-        wire,
-        docs: "",
-        deprecated: None,
-        params: &[],
-        body: false,
-        public: false,
-        idempotent: false,
-        oneway: false,
-        stream: false,
-        timeout: None,
-        rate_limit: None,
-        requires: None,
-        returns: || (TypeSchema::of::<()>(), TypeSchema::of::<Never>()),
-    }
-}
-
 static METHODS: ServiceSchema = ServiceSchema::__new(
     "Methods",
     None,
     "",
     &[
-        method("a", &["a"]),
-        method("b", &["b"]),
-        method("c", &["c"]),
-        method("large", &["large"]),
-        method("busy", &["busy"]),
-        method("panics_at_once", &["panics_at_once"]),
-        method("panics_when_dropped", &["panics_when_dropped"]),
-        method("guard_panics", &["guard_panics"]),
-        method("guard_panics_later", &["guard_panics_later"]),
-        method("denied_later", &["denied_later"]),
+        MethodSchema::new("a", &["a"]),
+        MethodSchema::new("b", &["b"]),
+        MethodSchema::new("c", &["c"]),
+        MethodSchema::new("large", &["large"]),
+        MethodSchema::new("busy", &["busy"]),
+        MethodSchema::new("panics_at_once", &["panics_at_once"]),
+        MethodSchema::new("panics_when_dropped", &["panics_when_dropped"]),
+        MethodSchema::new("guard_panics", &["guard_panics"]),
+        MethodSchema::new("guard_panics_later", &["guard_panics_later"]),
+        MethodSchema::new("denied_later", &["denied_later"]),
         MethodSchema {
             rate_limit: Some(RateLimit {
                 limit: 1,
@@ -63,9 +44,9 @@ static METHODS: ServiceSchema = ServiceSchema::__new(
                 per: Per::Connection,
                 disconnect: true,
             }),
-            ..method("strict_later", &["strict_later"])
+            ..MethodSchema::new("strict_later", &["strict_later"])
         },
-        method("hang", &["hang"]),
+        MethodSchema::new("hang", &["hang"]),
     ],
 );
 

@@ -13,9 +13,8 @@ use std::{
 
 use futures_util::future::join_all;
 use trunkline_core::{
-    AnyError, AwaitHello, AwaitWelcome, CloseReason, Code, Codec, Hello, KeepAlive, MethodSchema, Never,
-    Outcome, ParamSchema, Payload, Protocol, Role, ServiceSchema, Session, SessionConfig, TypeSchema,
-    Welcome,
+    AnyError, AwaitHello, AwaitWelcome, CloseReason, Code, Codec, Hello, KeepAlive, MethodSchema, Outcome,
+    ParamSchema, Payload, Protocol, Role, ServiceSchema, Session, SessionConfig, TypeSchema, Welcome,
 };
 use trunkline_peer::{
     BoxFuture, Call, Connection, ConnectionId, Dispatch, Driver, Expiry, Handle, Incoming, Memory, PeerInfo,
@@ -36,22 +35,7 @@ const fn method(
     wire: &'static [&'static str],
     params: &'static [ParamSchema],
 ) -> MethodSchema {
-    MethodSchema {
-        name,
-        wire,
-        docs: "",
-        deprecated: None,
-        params,
-        body: false,
-        public: false,
-        idempotent: false,
-        oneway: false,
-        stream: false,
-        timeout: None,
-        rate_limit: None,
-        requires: None,
-        returns: || (TypeSchema::of::<()>(), TypeSchema::of::<Never>()),
-    }
+    MethodSchema { params, ..MethodSchema::new(name, wire) }
 }
 
 /// Gives back what it is sent, or never answers; counts what is running.

@@ -118,22 +118,7 @@ const fn method(
     public: bool,
     returns: fn() -> (TypeSchema, TypeSchema),
 ) -> MethodSchema {
-    MethodSchema {
-        name,
-        wire,
-        docs: "",
-        deprecated: None,
-        params: &[],
-        body: false,
-        public,
-        idempotent: true,
-        oneway: false,
-        stream: false,
-        timeout: None,
-        rate_limit: None,
-        requires: None,
-        returns,
-    }
+    MethodSchema { public, idempotent: true, returns, ..MethodSchema::new(name, wire) }
 }
 
 impl fmt::Debug for Introspect {

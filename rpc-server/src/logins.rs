@@ -294,19 +294,10 @@ static SCHEMA: ServiceSchema = ServiceSchema::__new(
 
 const fn method(name: &'static str, wire: &'static [&'static str]) -> MethodSchema {
     MethodSchema {
-        name,
-        wire,
-        docs: "",
-        deprecated: None,
-        params: &[],
         body: true,
         public: true,
         idempotent: true,
-        oneway: false,
-        stream: false,
-        timeout: None,
-        rate_limit: None,
-        requires: None,
         returns: || (TypeSchema::of::<Value>(), TypeSchema::of::<Never>()),
+        ..MethodSchema::new(name, wire)
     }
 }

@@ -30,22 +30,7 @@ impl<T: Wire> Of<T> {
     );
 }
 
-const METHOD: MethodSchema = MethodSchema {
-    name: "call",
-    wire: &["call"],
-    docs: "",
-    deprecated: None,
-    params: &[],
-    body: false,
-    public: false,
-    idempotent: false,
-    oneway: false,
-    stream: false,
-    timeout: None,
-    rate_limit: None,
-    requires: None,
-    returns: || (TypeSchema::of::<()>(), TypeSchema::of::<trunkline::Never>()),
-};
+const METHOD: MethodSchema = MethodSchema::new("call", &["call"]);
 
 /// `!` breaks, `+` adds, `*` is a note; then the place and what it says.
 fn lines(report: &Report) -> Vec<String> {

@@ -8,29 +8,13 @@ use std::{
 };
 
 use trunkline_core::{
-    Codec, Failure, MethodSchema, Never, Outcome, Payload, RequestId, Role, Session, SessionConfig,
-    TypeSchema,
+    Codec, Failure, MethodSchema, Outcome, Payload, RequestId, Role, Session, SessionConfig,
 };
 
 use super::{Handler, Handlers};
 use crate::dispatch::BoxFuture;
 
-static METHOD: MethodSchema = MethodSchema {
-    name: "m",
-    wire: &["m"],
-    docs: "",
-    deprecated: None,
-    params: &[],
-    body: false,
-    public: false,
-    idempotent: false,
-    oneway: false,
-    stream: false,
-    timeout: None,
-    rate_limit: None,
-    requires: None,
-    returns: || (TypeSchema::of::<()>(), TypeSchema::of::<Never>()),
-};
+static METHOD: MethodSchema = MethodSchema::new("m", &["m"]);
 
 fn handler(key: u64, future: BoxFuture<Outcome>) -> Handler {
     Handler { key: RequestId(key), method: &METHOD, future, begun: false, outlet: None, watched: None }
